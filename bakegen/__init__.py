@@ -1,0 +1,1 @@
+"""Typed families of container images: models, rendering, and parallel builds on BuildKit."""
