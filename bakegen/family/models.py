@@ -1,0 +1,230 @@
+"""The models of the manifest: what a family of images is, in the words of docs/architecture.md.
+
+They validate one value at a time; what concerns several values at once is in ``checks.py``. The same models are the
+Python API, and ``bakegen schema`` prints their JSON schema.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bakegen.family.fields import (
+    AptPackage,
+    ArgValue,
+    CacheId,
+    CommandText,
+    ContainerPath,
+    CudaVersion,
+    DistributionName,
+    EnvName,
+    EnvValue,
+    Many,
+    Mode,
+    Model,
+    Name,
+    Platform,
+    PythonVersion,
+    Reference,
+    RelativePath,
+    RequirementPath,
+    Several,
+    Short,
+    TargetName,
+    Text,
+    Url,
+    UserName,
+    Version,
+)
+
+Installer = Literal["uv", "pip"]
+Sharing = Literal["shared", "private", "locked"]
+
+
+class CacheMount(Model):
+    """One ``--mount=type=cache``: identity is id plus uid, gid and mode, as in BuildKit."""
+
+    target: ContainerPath = Field(description="directory that is kept between builds")
+    id: CacheId | None = Field(default=None, description="default: the target, the distribution and the architecture")
+    sharing: Sharing = "shared"
+    uid: int | None = Field(default=None, ge=0)
+    gid: int | None = Field(default=None, ge=0)
+    mode: Mode | None = None
+
+
+class CacheChoice(Model):
+    """What an image changes about the cache mount that a layer derives for itself."""
+
+    id: CacheId | None = None
+    sharing: Sharing | None = None
+
+
+class Caches(Model):
+    """Cache mounts of an image's own choosing, by the layer that uses them."""
+
+    apt: CacheChoice = CacheChoice()
+    pip: CacheChoice = Field(default=CacheChoice(), description="Python packages, whichever installer")
+
+
+class Base(Model):
+    """An external image, and what bakegen must know about it; what its tag tells need not be said."""
+
+    ref: Reference
+    target: TargetName | None = Field(default=None, description="default: cuda for nvidia/cuda, else cpu")
+    distro: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")] | None = Field(
+        default=None, description="code name, part of cache ids; default: read from the tag"
+    )
+    python: PythonVersion | None = Field(
+        default=None, description="the interpreter it brings; default: read from python:X.Y tags"
+    )
+
+
+class Torch(Model):
+    """PyTorch from its own index, in a layer of its own below every requirement set."""
+
+    version: Version
+    cuda: CudaVersion | None = Field(default=None, description="CUDA build, such as 12.1; default: the CPU build")
+    packages: dict[DistributionName, Version] = Field(
+        default={}, description="installed with it, such as torchaudio: 2.1.2"
+    )
+
+
+class Copy(Model):
+    """Files of the project that are copied into the image."""
+
+    src: RelativePath
+    dest: ContainerPath | None = Field(default=None, description="default: the same name in the working directory")
+    chmod: Mode | None = None
+
+
+class Run(Model):
+    """A shell command, after the packages and before the files."""
+
+    command: CommandText
+    cache: Many[CacheMount] = ()
+
+
+class Secret(Model):
+    """A BuildKit secret, mounted in every step that installs or runs; it never reaches a layer or the bake file's values."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    env: EnvName | None = Field(default=None, description="taken from this variable of the host")
+    src: str | None = Field(default=None, description="taken from this file of the host")
+    target: ContainerPath | None = Field(default=None, description="file in the step; default: /run/secrets/ID")
+    as_env: EnvName | None = Field(default=None, description="variable in the step, instead of a file")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.env is None) == (self.src is None):
+            raise ValueError("a secret comes from env or from src: give one of them")
+        if self.target and self.as_env:
+            raise ValueError("a secret is mounted as target or as_env: give one of them")
+        return self
+
+
+class ImageFields(Model):
+    """What can be said of an image, and changed in one of its variants."""
+
+    description: Text = ""
+    from_: Name | None = Field(default=None, alias="from", description="a base or another image")
+    target: TargetName | None = Field(default=None, description="default: that of what it is built from")
+    mixed_target: bool = Field(default=False, description="a cpu image on a cuda parent, or the reverse, is meant")
+    tag: Many[str] = Field(default=(), description="repository, or repository:tag; default: the image's name with TAG")
+    python: PythonVersion | None = None
+    installer: Installer | None = None
+    apt: Many[AptPackage] = ()
+    torch: Torch | None = None
+    pip: Many[RequirementPath] = Field(default=(), description="requirement files, a layer each")
+    run: Many[Annotated[Run, Short("command")]] = ()
+    copy_: Many[Annotated[Copy, Short("src")]] = Field(default=(), alias="copy")
+    cache: Caches = Caches()
+    unfreeze: Many[DistributionName] = Field(
+        default=(), description="packages of the parent that this image may replace"
+    )
+    env: dict[EnvName, EnvValue] = {}
+    args: dict[EnvName, ArgValue] = Field(default={}, description="build arguments, visible to run")
+    labels: dict[Annotated[Text, Field(min_length=1)], Text] = {}
+    user: UserName | None = None
+    workdir: ContainerPath | None = None
+    entrypoint: Several[Text] | None = None
+    cmd: Several[Text] | None = None
+    platforms: Many[Platform] = ()
+    secrets: Many[Secret] = ()
+    dockerfile: RelativePath | None = Field(default=None, description="a hand-written Dockerfile, used as it is")
+    context: RelativePath = Field(default=".", description="build context of a hand-written Dockerfile")
+
+
+class Axes(Model):
+    """Values along which variants differ."""
+
+    target: TargetName | None = None
+    cuda: CudaVersion | None = None
+    python: PythonVersion | None = None
+
+
+class Include(ImageFields):
+    """Fields for the variants that match its axes, or one more variant, as in a GitHub Actions matrix."""
+
+    cuda: CudaVersion | None = None
+
+
+class Variants(Model):
+    """One definition expanded over targets, CUDA and Python versions."""
+
+    target: Many[TargetName] = ()
+    cuda: Many[CudaVersion] = ()
+    python: Many[PythonVersion] = ()
+    exclude: Many[Axes] = ()
+    include: Many[Include] = ()
+
+
+class Image(ImageFields):
+    """One image of the family, or a definition that its variants expand."""
+
+    variants: Variants | None = None
+
+
+class Group(Model):
+    """A selection of images: named, by glob, by target, or everything."""
+
+    images: Many[str] = Field(default=(), description="names or globs of images and groups")
+    target: TargetName | None = None
+    all: bool = False
+
+
+class Defaults(Model):
+    """What holds for every image that does not say otherwise."""
+
+    python: PythonVersion = "3.11"
+    installer: Installer = "uv"
+    user: UserName = "root"
+    workdir: ContainerPath = "/app"
+    platforms: Many[Platform] = ()
+    labels: dict[Annotated[Text, Field(min_length=1)], Text] = {}
+    uv: Version = Field(default="0.13.9", description="version of uv that installs")
+    pip: Version = Field(default="26.3", description="version of pip that installs")
+
+
+class Indexes(Model):
+    """Where Python packages come from."""
+
+    pypi: Url | None = Field(default=None, description="index of everything but torch; default: the installer's own")
+    torch: Url = Field(default="https://download.pytorch.org/whl", description="the CUDA build is appended: .../cu121")
+
+
+class Family(Model):
+    """All images of one manifest."""
+
+    schema_: str | None = Field(default=None, alias="$schema", description="for editors")
+    version: Literal[1]
+    family: Name
+    description: Text = ""
+    registry: str | None = Field(default=None, description="prefix of every tag, such as ghcr.io/example/subtitles")
+    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")] = "latest"
+    bases: dict[Name, Annotated[Base, Short("ref")]] = {}
+    defaults: Defaults = Defaults()
+    indexes: Indexes = Indexes()
+    images: dict[Name, Image] = Field(min_length=1)
+    groups: dict[Name, Annotated[Group, Short("images")]] = {}
+    dockerignore: bool = Field(default=True, description="false: .dockerignore stays in the user's hands")

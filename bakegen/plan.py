@@ -1,0 +1,147 @@
+"""The plan: every image fully resolved and frozen, known before anything is rendered or built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from bakegen import graph
+from bakegen.errors import Problem, UsageError
+from bakegen.family import Family, Secret, Target
+from bakegen.family.bases import BaseFacts
+from bakegen.family.load import nearest
+from bakegen.layers import EnvLayer, FilesLayer, InstallLayer, Layer, VenvLayer, WorkdirLayer
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What an image stands on: the facts of its chain that its own steps depend on."""
+
+    ref: str
+    base: BaseFacts | None
+    target: Target
+    distro: str
+    python: str | None
+    user: str = "root"
+    workdir: str = ""
+    users: frozenset[str] = frozenset()
+    venv: bool = False
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedImage:
+    """One image, as it will be rendered and built."""
+
+    name: str
+    origin: str
+    description: str
+    target: Target
+    #: the image it is built from, if that is one of the family
+    parent: str | None
+    #: the base at the root of its chain, if it is known
+    base: str | None
+    #: the reference in its FROM; for a hand-written image, the one that is redirected to the parent
+    from_ref: str
+    #: repository, or repository:tag, without registry; a lone repository gets TAG
+    tags: tuple[str, ...]
+    dockerfile: str
+    context: str
+    generated: bool
+    distro: str
+    python: str | None
+    installer: str
+    layers: tuple[Layer, ...]
+    #: reference of the base from which uv is taken, when uv installs here
+    uv_from: str | None
+    platforms: tuple[str, ...]
+    secrets: tuple[Secret, ...]
+    args: tuple[tuple[str, str], ...]
+    labels: tuple[tuple[str, str], ...]
+    parent_user: str
+    user: str
+    workdir: str
+    entrypoint: tuple[str, ...] | None
+    cmd: tuple[str, ...] | None
+
+    @property
+    def installs(self) -> bool:
+        """Whether a step of this image uses the installer."""
+        return any(isinstance(layer, (VenvLayer, InstallLayer)) for layer in self.layers)
+
+    @property
+    def runs(self) -> bool:
+        """Whether a step of this image runs a command, which is done as root."""
+        return any(not isinstance(layer, (WorkdirLayer, EnvLayer, FilesLayer)) for layer in self.layers)
+
+    @property
+    def mounted(self) -> bool:
+        """Whether a step mounts a cache, so that its id needs the architecture."""
+        return any(layer.mounts for layer in self.layers) or self.uv_from is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A family whose every image is resolved; images stand in order, parents first."""
+
+    family: Family
+    images: tuple[PlannedImage, ...]
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+
+    def __getitem__(self, name: str) -> PlannedImage:
+        """Return an image by name; a KeyError when there is none."""
+        for image in self.images:
+            if image.name == name:
+                return image
+        raise KeyError(name)
+
+    @property
+    def parents(self) -> dict[str, tuple[str, ...]]:
+        """The images each image is built from."""
+        return {image.name: (image.parent,) if image.parent else () for image in self.images}
+
+    def reference(self, image: PlannedImage) -> str:
+        """Return the first tag of an image as others write it in FROM."""
+        return full_reference(self.family, image.tags[0])
+
+    def select(self, words: Iterable[str] = ()) -> tuple[str, ...]:
+        """Return the images that names, groups and globs stand for, parents first.
+
+        Without words: the group ``default``. An unknown word is a UsageError that names the nearest known one.
+        """
+        groups = dict(self.groups)
+        chosen: set[str] = set()
+        problems = []
+        for word in list(words) or ["default"]:
+            found = groups.get(word) or match(word, (image.name for image in self.images))
+            if not found:
+                close = nearest(word, [*groups, *(image.name for image in self.images)])
+                tip = f"did you mean {close}?" if close else "`bakegen list` shows what there is"
+                problems.append(
+                    Problem(f"no image, group or glob {word!r} in the family {self.family.family}", next=tip)
+                )
+            chosen.update(found)
+        if problems:
+            raise UsageError(*problems)
+        return tuple(image.name for image in self.images if image.name in chosen)
+
+    def stages(self, names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+        """Return the images in stages that build one after the other, each within itself in parallel."""
+        wanted = set(names)
+        near = {
+            name: tuple(ancestor for ancestor in graph.ancestors(name, self.parents) if ancestor in wanted)
+            for name in sorted(wanted)
+        }
+        return graph.stages(near)
+
+
+def match(word: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that a name or glob stands for."""
+    return tuple(name for name in names if name == word or fnmatchcase(name, word))
+
+
+def full_reference(family: Family, tag: str) -> str:
+    """Return a tag of the manifest with the registry before it and the family's tag behind it."""
+    prefix = f"{family.registry}/" if family.registry else ""
+    return prefix + tag + ("" if ":" in tag else f":{family.tag}")

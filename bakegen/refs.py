@@ -1,0 +1,79 @@
+"""Image references, digests and platforms: parsed once, printed back the same.
+
+Grammar: https://github.com/distribution/reference/blob/main/reference.go
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+_DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?P<name>(?:{_DOMAIN}/)?{_COMPONENT}(?:/{_COMPONENT})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?")
+_MAX_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """A reference to an image in a registry: name, and a tag, a digest or both."""
+
+    name: str
+    tag: str | None = None
+    digest: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the reference written in ``text``; a ValueError says what is wrong with it."""
+        match = _REFERENCE.fullmatch(text)
+        if not match:
+            raise ValueError(f"{text!r} is not an image reference{_reason(text)}")
+        if len(match["name"]) > _MAX_NAME:
+            raise ValueError(f"the name of an image has at most {_MAX_NAME} characters")
+        return cls(match["name"], match["tag"], match["digest"])
+
+    def __str__(self) -> str:
+        """Return the reference as it was written."""
+        return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+    @property
+    def repository(self) -> str:
+        """The last component of the name: ``cuda`` of ``nvidia/cuda``."""
+        return self.name.rpartition("/")[2]
+
+    @property
+    def context_name(self) -> str:
+        """The name under which BuildKit looks a FROM up among the named contexts.
+
+        It is the familiar form, without ``:latest``: namedContext in
+        https://github.com/moby/buildkit/blob/master/frontend/dockerui/namedcontext.go
+        """
+        name = self.name.removeprefix("docker.io/").removeprefix("library/")
+        tag = f":{self.tag}" if self.tag and (self.tag != "latest" or self.digest) else ""
+        return name + tag + (f"@{self.digest}" if self.digest else "")
+
+
+def _reason(text: str) -> str:
+    """Return the likeliest cause, as the tail of a sentence, or nothing."""
+    if not text:
+        return ": it is empty"
+    if any(c.isspace() for c in text):
+        return ": it contains white space"
+    if "@" in text and not re.fullmatch(r"sha256:[0-9a-f]{64}", text.partition("@")[2]):
+        return ": a digest is sha256: and 64 hex digits"
+    if text != text.lower() and ":" not in text:
+        return ": names are lower case"
+    return ""
+
+
+def parse_platform(text: str) -> str:
+    """Return ``text`` if it is a platform such as ``linux/arm64/v8``, else raise a ValueError."""
+    if not _PLATFORM.fullmatch(text):
+        raise ValueError(f"{text!r} is not a platform such as linux/amd64 or linux/arm64/v8")
+    return text

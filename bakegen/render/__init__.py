@@ -1,0 +1,93 @@
+"""Plan -> {path: text}: everything that is generated, equal to the byte for equal plans."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer, VenvLayer
+from bakegen.plan import Plan, PlannedImage
+from bakegen.refs import ImageRef
+from bakegen.render.ignore import dockerignore
+from bakegen.render.templates import BAKE, environment, render
+from bakegen.resolve import UV_CACHE, WHEELS
+
+BAKE_FILE = "docker-bake.hcl"
+IGNORE_FILE = ".dockerignore"
+#: Generated files that may be left behind by an image that is gone.
+STALE = ("docker/*/Dockerfile",)
+#: Numeric, as Kubernetes' runAsNonRoot wants it: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+UID = 10001
+_UV = "--mount=type=bind,from=uv,source=/uv/bin/uv,target=/usr/local/bin/uv"
+_REQUIREMENTS = "/tmp/requirements"  # noqa: S108 - a mount point in a build step
+
+
+def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.yaml") -> dict[str, str]:
+    """Return every generated file by its path below the manifest; ``root`` may hold templates of the user's own."""
+    env = environment(root)
+    shared = {
+        "manifest": manifest,
+        "defaults": plan.family.defaults,
+        "uv_cache": UV_CACHE,
+        "wheels": WHEELS,
+        "operands": operands,
+        "uid": UID,
+    }
+    files = {
+        image.dockerfile: render(env, "Dockerfile.j2", image=image, flags=partial(flags, image), **shared)
+        for image in plan.images
+        if image.generated
+    }
+    files[BAKE_FILE] = render(
+        env,
+        BAKE,
+        plan=plan,
+        family=plan.family,
+        manifest=manifest,
+        contexts=partial(contexts, plan),
+        relative=dockerfile_in_context,
+    )
+    if plan.family.dockerignore:
+        files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=dockerignore(plan))
+    return dict(sorted(files.items()))
+
+
+def contexts(plan: Plan, image: PlannedImage) -> dict[str, str]:
+    """Return the named contexts of an image: what its FROM names, as the bake target that builds it."""
+    if image.parent is None:
+        return {}
+    names = {ImageRef.parse(image.from_ref).context_name}
+    if not image.generated:
+        names.add(image.parent)  # FROM base, the way bake files are written by hand
+    return {name: f"target:{image.parent}" for name in sorted(names)}
+
+
+def dockerfile_in_context(image: PlannedImage) -> str:
+    """Return the Dockerfile as bake wants it: relative to the context."""
+    return posixpath.relpath(image.dockerfile, image.context)
+
+
+def flags(image: PlannedImage, layer: Layer) -> tuple[str, ...]:
+    """Return the flags of a step: tools, requirement files, caches and secrets, in this order."""
+    return tuple(_flags(image, layer))
+
+
+def _flags(image: PlannedImage, layer: Layer) -> Iterator[str]:
+    if isinstance(layer, (VenvLayer, InstallLayer)) and image.installer == "uv":
+        yield _UV
+    if isinstance(layer, InstallLayer):
+        yield from (
+            f"--mount=type=bind,source={path},target={_REQUIREMENTS}/{path}" for path in (*layer.files, *layer.included)
+        )
+    yield from (mount.flag for mount in layer.mounts)
+    if isinstance(layer, (AptLayer, InstallLayer, RunLayer)):
+        for secret in image.secrets:
+            place = f",env={secret.as_env}" if secret.as_env else f",target={secret.target}" if secret.target else ""
+            yield f"--mount=type=secret,id={secret.id}{place}"
+
+
+def operands(layer: InstallLayer) -> tuple[str, ...]:
+    """Return what an installer is told to install."""
+    return (*layer.requirements, *(f"--requirement {_REQUIREMENTS}/{path}" for path in layer.files))

@@ -1,0 +1,89 @@
+"""Escaping: any string -> the same string as HCL, Dockerfile, shell or JSON reads it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable
+
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._/@%+=:*?-]+")
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9._/@%+=:,-]+")
+#: One line that Dockerfile and shell read alike: no flag, no JSON, no comment, no continuation, no heredoc.
+_SIMPLE_COMMAND = re.compile(r"(?!--|\[|#)[^\s\\<](?:[^\n\r\\<]|<(?!<)|\\(?=[^\s]))*(?<!\s)")
+
+
+def hcl(text: str) -> str:
+    """Return ``text`` as a quoted HCL template without interpolation.
+
+    https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md#template-expressions
+    """
+    quoted = (
+        json.dumps(text, ensure_ascii=False)
+        .replace("\x7f", "\\u007f")
+        .replace("\\b", "\\u0008")
+        .replace("\\f", "\\u000c")
+    )
+    return quoted.replace("${", "$${").replace("%{", "%%{")
+
+
+def hcl_list(items: Iterable[str]) -> str:
+    """Return strings as an HCL list in one line."""
+    return "[" + ", ".join(hcl(item) for item in items) + "]"
+
+
+def dockerfile_value(text: str) -> str:
+    """Return ``text`` as one value of ENV or ARG: literal, whatever it holds except line ends.
+
+    https://docs.docker.com/reference/dockerfile/#environment-replacement
+    """
+    if _PLAIN_VALUE.fullmatch(text):
+        return text
+    return '"' + re.sub(r'(["\\$])', r"\\\1", text) + '"'
+
+
+def dockerfile_paths(paths: Iterable[str]) -> str:
+    """Return the operands of COPY: words where that reads the same, else the JSON form; ``$`` stays a dollar."""
+    literal = [path.replace("\\", "\\\\").replace("$", "\\$") for path in paths]
+    if all(_PLAIN_PATH.fullmatch(path) for path in literal):
+        return " ".join(literal)
+    return json.dumps(literal, ensure_ascii=False)
+
+
+def exec_form(words: Iterable[str]) -> str:
+    """Return a command in exec form, which no shell and no variable touches."""
+    return json.dumps(list(words), ensure_ascii=False)
+
+
+def shell_word(text: str) -> str:
+    """Return ``text`` as one word of a POSIX shell."""
+    return shlex.quote(text)
+
+
+def continued(flags: Iterable[str]) -> str:
+    """Return flags of RUN, a line each, ready for the command to follow."""
+    return "".join(f"{flag} \\\n    " for flag in flags)
+
+
+def run_command(command: str, flags: Iterable[str] = ()) -> str:
+    """Return what follows RUN: the flags and the command, which is a heredoc where a line would be read otherwise.
+
+    In a heredoc a failing line ends the step, as it would with ``&&``.
+    """
+    if _SIMPLE_COMMAND.fullmatch(command):
+        return continued(flags) + command
+    word = "EOF"
+    while word in command:
+        word += "F"
+    return continued(flags) + f"<<'{word}'\nset -e\n{command.rstrip()}\n{word}"
+
+
+def frozen(names: Iterable[str]) -> str:
+    """Return a sed command that drops packages from a list of ``name==version``; names compare as PEP 503 says."""
+    patterns = "|".join(re.sub(r"[-_.]+", "[-_.]", name) for name in names)
+    return f"/^({patterns})==/Id"
+
+
+def single_line(text: str) -> bool:
+    """Return whether a Dockerfile can hold ``text`` as a value."""
+    return not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text)

@@ -1,0 +1,50 @@
+"""What a build is not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bakegen.layers import FilesLayer, InstallLayer
+from bakegen.plan import Plan
+
+#: What accumulates beside Python projects and no image is built from.
+LITTER = (
+    ".git",
+    ".bakegen",
+    ".venv",
+    "venv",
+    "**/__pycache__",
+    "**/*.py[cod]",
+    "**/.pytest_cache",
+    "**/.mypy_cache",
+    "**/.ruff_cache",
+    "**/.ipynb_checkpoints",
+    "**/.DS_Store",
+    "**/node_modules",
+    ".env",
+    ".idea",
+    ".vscode",
+)
+
+
+def dockerignore(plan: Plan) -> tuple[str, ...]:
+    """Return the lines of .dockerignore.
+
+    When every image is generated, all is ignored but what the images copy or mount. A hand-written Dockerfile may copy
+    anything, so with one in the family only litter is.
+    """
+    if any(not image.generated for image in plan.images):
+        return LITTER
+    kept = sorted(set(_kept(plan)))
+    if "." in kept:
+        return LITTER
+    return ("*", *(f"!{path}" for path in kept), "**/__pycache__", "**/*.py[cod]")
+
+
+def _kept(plan: Plan) -> Iterator[str]:
+    for image in plan.images:
+        for layer in image.layers:
+            if isinstance(layer, InstallLayer):
+                yield from (*layer.files, *layer.included)
+            elif isinstance(layer, FilesLayer):
+                yield from (source for source, _, _ in layer.copies)

@@ -1,0 +1,85 @@
+"""Where templates come from: the user's own by name, else bakegen's, from a checkout or an installed wheel alike."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
+
+from bakegen.errors import ManifestError, Problem, Where
+from bakegen.files import MARK
+from bakegen.render import escape
+
+BAKE = "docker-bake.hcl.j2"
+_PACKAGE = Path(__file__).parents[1]
+
+
+def packaged() -> list[Path]:
+    """Return the directories of bakegen's own templates: inside a wheel, or at the top of a checkout."""
+    inside = _PACKAGE / "_templates"
+    return [inside] if inside.is_dir() else [_PACKAGE.parent / "templates", _PACKAGE.parent]
+
+
+@cache
+def environment(root: Path | None) -> Environment:
+    """Return the environment for a project; its ``templates/`` and ``docker-bake.hcl.j2`` go before bakegen's own."""
+    own: list[BaseLoader] = [FileSystemLoader([root / "templates"])] if root else []
+    if root and (root / BAKE).is_file():
+        own.append(_OneFile(root))
+    env = Environment(  # noqa: S701 - no HTML: each language has its own filter
+        loader=ChoiceLoader([*own, FileSystemLoader(packaged())]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    env.globals["mark"] = MARK
+    env.filters.update(
+        hcl=escape.hcl,
+        hcl_list=escape.hcl_list,
+        value=escape.dockerfile_value,
+        paths=escape.dockerfile_paths,
+        exec_form=escape.exec_form,
+        sh=escape.shell_word,
+        run=escape.run_command,
+        continued=escape.continued,
+        frozen=escape.frozen,
+    )
+    env.tests["single_line"] = escape.single_line
+    return env
+
+
+class _OneFile(FileSystemLoader):
+    """Offers the bake template at the top of a project, and nothing else there."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__([root])
+
+    def get_source(self, environment: Environment, template: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - as the parent's
+        """Return the bake template; any other name is left to the next loader."""
+        return super().get_source(environment, template if template == BAKE else "")
+
+
+def render(env: Environment, name: str, **values: object) -> str:
+    """Return a rendered template; an error in a user's template is a ManifestError at its line."""
+    try:
+        return env.get_template(name).render(**values)
+    except TemplateSyntaxError as error:
+        where = Where(f"templates/{error.name}" if error.name != BAKE else BAKE, error.lineno)
+        raise ManifestError(Problem(f"template: {error.message}", where)) from None
+    except TemplateError as error:
+        raise ManifestError(
+            Problem(
+                f"template: {error.message}", Where(name), next="see docs/templates.md for what a template is given"
+            )
+        ) from None

@@ -1,0 +1,287 @@
+"""Family -> Plan: what each image inherits from its chain, its layers, its cache ids."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+
+from bakegen import checks, graph
+from bakegen.checks import Fault
+from bakegen.family import Family, Target
+from bakegen.family.bases import BaseFacts, facts
+from bakegen.family.expand import Variant, expand
+from bakegen.family.models import CacheMount, ImageFields, Torch
+from bakegen.family.requirements import included
+from bakegen.layers import (
+    ARCH,
+    AptLayer,
+    EnvLayer,
+    FilesLayer,
+    InstallLayer,
+    Layer,
+    Mount,
+    RunLayer,
+    UserLayer,
+    VenvLayer,
+    WorkdirLayer,
+)
+from bakegen.plan import Ground, Plan, PlannedImage, full_reference
+from bakegen.tree import Tree
+
+UV_CACHE = "/root/.cache/uv"
+WHEELS = "/root/.cache/wheels"
+
+
+def resolve(family: Family, tree: Tree) -> tuple[Plan | None, tuple[Fault, ...]]:
+    """Return the plan and no faults, or no plan and every fault that was found."""
+    variants = expand(family)
+    faults = [*checks.structure(family, variants), *checks.values(family, variants, tree)]
+    parents = checks.parents_of(family, variants)
+    if not graph.cycle(parents):
+        images, more = _images(family, variants, parents, tree)
+        faults += [*more, *checks.together(family, images)]
+        if not faults:
+            return Plan(family, images, _groups(family, images)), ()
+    return None, tuple(dict.fromkeys(faults))
+
+
+def _images(
+    family: Family, variants: tuple[Variant, ...], parents: Mapping[str, tuple[str, ...]], tree: Tree
+) -> tuple[tuple[PlannedImage, ...], list[Fault]]:
+    """Return every image whose chain is sound, parents first, and the faults along the chains."""
+    by_name = {variant.name: variant for variant in variants}
+    bases = {name: facts(name, base) for name, base in family.bases.items()}
+    grounds: dict[str, Ground] = {}
+    images: list[PlannedImage] = []
+    faults: list[Fault] = []
+    for name in graph.order(parents):
+        variant = by_name[name]
+        parent = parents[name][0] if parents[name] else None
+        ground = grounds.get(parent) if parent else _on_base(variant, bases)
+        if ground is None:
+            continue
+        faults += checks.on_ground(variant, ground, family)
+        image = _Resolver(family, variant, parent, ground, bases, tree).image()
+        images.append(image)
+        grounds[name] = _above(family, image, ground)
+    return tuple(images), faults
+
+
+def _on_base(variant: Variant, bases: Mapping[str, BaseFacts]) -> Ground | None:
+    """Return the ground of an image without a parent in the family."""
+    base = bases.get(variant.fields.from_ or "")
+    if base:
+        return Ground(str(base.ref), base, base.target, base.distro, base.python)
+    if variant.fields.dockerfile and variant.fields.from_ is None:
+        return Ground("", None, variant.fields.target or Target.CPU, variant.name, None)
+    return None
+
+
+def _above(family: Family, image: PlannedImage, ground: Ground) -> Ground:
+    """Return what the children of an image stand on."""
+    ref = full_reference(family, image.tags[0])
+    if not image.generated:
+        # What a hand-written Dockerfile leaves behind is not known: no venv of ours, any user.
+        return Ground(
+            ref,
+            None,
+            image.target,
+            f"{ground.distro}-{image.name}" if ground.base else image.name,
+            image.python,
+            user="",
+        )
+    return Ground(
+        ref=ref,
+        base=ground.base,
+        target=image.target,
+        distro=ground.distro,
+        python=image.python or ground.python,
+        user=image.user,
+        workdir=image.workdir,
+        users=ground.users | {image.user},
+        venv=ground.venv or image.installs,
+        frozen=ground.frozen or any(isinstance(layer, InstallLayer) for layer in image.layers),
+    )
+
+
+class _Resolver:
+    """Resolves one image on its ground."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the six things an image depends on
+        self,
+        family: Family,
+        variant: Variant,
+        parent: str | None,
+        ground: Ground,
+        bases: Mapping[str, BaseFacts],
+        tree: Tree,
+    ) -> None:
+        self.family, self.variant, self.parent, self.ground, self.bases, self.tree = (
+            family,
+            variant,
+            parent,
+            ground,
+            bases,
+            tree,
+        )
+        self.fields: ImageFields = variant.fields
+        defaults = family.defaults
+        self.installer = self.fields.installer or defaults.installer
+        self.user = self.fields.user or defaults.user
+        self.workdir = self.fields.workdir or defaults.workdir
+        self.python = self.fields.python or ground.python or defaults.python
+        self.target = self.fields.target or ground.target
+        self.frozen = ground.frozen
+
+    def image(self) -> PlannedImage:
+        """Return the image."""
+        fields, name = self.fields, self.variant.name
+        layers = () if fields.dockerfile else tuple(self._layers())
+        installs = any(isinstance(layer, (VenvLayer, InstallLayer)) for layer in layers)
+        generated = fields.dockerfile is None
+        return PlannedImage(
+            name=name,
+            origin=self.variant.origin,
+            description=fields.description,
+            target=self.target,
+            parent=self.parent,
+            base=self.ground.base.name if self.ground.base else None,
+            from_ref=self.ground.ref,
+            tags=fields.tag or (name,),
+            dockerfile=fields.dockerfile or f"docker/{name}/Dockerfile",
+            context=fields.context,
+            generated=generated,
+            distro=self.ground.distro,
+            python=self.python if installs else (fields.python or self.ground.python),
+            installer=self.installer,
+            layers=layers,
+            uv_from=checks.uv_source(self.ground.base, self.bases) if installs and self.installer == "uv" else None,
+            platforms=fields.platforms or self.family.defaults.platforms,
+            secrets=fields.secrets,
+            args=tuple(sorted((fields.args | self._index_args(layers)).items())),
+            labels=tuple(sorted((self.family.defaults.labels | fields.labels).items())),
+            parent_user=self.ground.user,
+            user=self.user,
+            workdir=self.workdir,
+            entrypoint=fields.entrypoint,
+            cmd=fields.cmd,
+        )
+
+    @staticmethod
+    def _index_args(layers: tuple[Layer, ...]) -> dict[str, str]:
+        """Return the indexes as build arguments, so that ``--set IMAGE.args.TORCH_INDEX_URL=`` can replace them."""
+        return {
+            layer.index_arg: layer.index_url
+            for layer in layers
+            if isinstance(layer, InstallLayer) and layer.index_arg and layer.index_url
+        }
+
+    def _layers(self) -> Iterator[Layer]:
+        """Return the steps, rarest change first."""
+        fields = self.fields
+        if self.user not in {"root", self.ground.user} | self.ground.users:
+            yield UserLayer(self.user)
+        if self.workdir != self.ground.workdir:
+            yield WorkdirLayer(self.workdir)
+        installs = bool(fields.torch or fields.pip)
+        new_venv = installs and not self.ground.venv
+        packages = set(fields.apt) | (self._interpreter() if new_venv else set())
+        if packages:
+            yield AptLayer(tuple(sorted(packages)), self._apt_mounts())
+        if new_venv:
+            yield VenvLayer(f"python{self.python}", self._python_mounts() if self.installer == "pip" else ())
+        if fields.torch:
+            yield self._torch(fields.torch)
+        yield from (self._requirement_set(path) for path in fields.pip)
+        if fields.env or fields.args:
+            yield EnvLayer(tuple(sorted(fields.args.items())), tuple(sorted(fields.env.items())))
+        yield from (RunLayer(run.command, tuple(map(self._own_mount, run.cache))) for run in fields.run)
+        if fields.copy_:
+            yield FilesLayer(tuple((c.src, c.dest or self._destination(c.src), c.chmod or "") for c in fields.copy_))
+
+    def _interpreter(self) -> set[str]:
+        """Return the distribution's Python, where the ground has none."""
+        if self.ground.python:
+            return set()
+        return {f"python{self.python}"} | ({f"python{self.python}-venv"} if self.installer == "pip" else set())
+
+    def _torch(self, torch: Torch) -> InstallLayer:
+        build = f"cu{torch.cuda.replace('.', '')}" if torch.cuda else "cpu"
+        packages = {"torch": torch.version, **torch.packages}
+        return self._install(
+            title=f"torch {torch.version} ({build})",
+            requirements=tuple(f"{name}=={version}" for name, version in packages.items()),
+            index_arg="TORCH_INDEX_URL",
+            index_url=f"{self.family.indexes.torch.rstrip('/')}/{build}",
+        )
+
+    def _requirement_set(self, path: str) -> InstallLayer:
+        pypi = self.family.indexes.pypi
+        return self._install(
+            title=path,
+            files=(path,),
+            included=included(path, self.tree),
+            index_arg="PYPI_INDEX_URL" if pypi else None,
+            index_url=pypi,
+        )
+
+    def _install(self, **what: object) -> InstallLayer:
+        """Return an installation that keeps what the chain below has installed."""
+        layer = InstallLayer(
+            **what,  # type: ignore[arg-type]  # the two callers above
+            constrained=self.frozen,
+            unfreeze=tuple(sorted(self.fields.unfreeze)),
+            mounts=self._python_mounts(),
+        )
+        self.frozen = True
+        return layer
+
+    def _apt_mounts(self) -> tuple[Mount, ...]:
+        choice = self.fields.cache.apt
+        name = choice.id or f"apt-{self.ground.distro}-{ARCH}"
+        holds = ("apt", self.ground.distro)
+        return tuple(
+            Mount(target, f"{name}-{part}", choice.sharing or "locked", holds=(*holds, part))
+            for target, part in (("/var/cache/apt", "archives"), ("/var/lib/apt/lists", "lists"))
+        )
+
+    def _python_mounts(self) -> tuple[Mount, ...]:
+        choice = self.fields.cache.pip
+        abi = f"cp{self.python.replace('.', '')}"
+        name = choice.id or f"{self.installer}-{abi}-{self.ground.distro}-{ARCH}"
+        target = UV_CACHE if self.installer == "uv" else WHEELS
+        return (Mount(target, name, choice.sharing or "shared", holds=(self.installer, abi, self.ground.distro)),)
+
+    def _own_mount(self, mount: CacheMount) -> Mount:
+        name = mount.id or f"{mount.target.strip('/').replace('/', '-')}-{self.ground.distro}-{ARCH}"
+        return Mount(
+            mount.target,
+            name,
+            mount.sharing,
+            mount.uid,
+            mount.gid,
+            mount.mode,
+            holds=("run", mount.target, self.ground.distro),
+        )
+
+    def _destination(self, src: str) -> str:
+        """Return where a copied file goes when the manifest does not say."""
+        if any(c in src for c in "*?["):
+            return self.workdir.rstrip("/") + "/"
+        return posixpath.join(self.workdir, posixpath.basename(src)) if src != "." else self.workdir
+
+
+def _groups(family: Family, images: tuple[PlannedImage, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return every group with its images: the family's own, one a target, one a definition with variants, and default."""
+    names = tuple(image.name for image in images)
+    groups = {
+        "default": names,
+        "cpu": tuple(image.name for image in images if image.target == Target.CPU),
+        "gpu": tuple(image.name for image in images if image.target == Target.CUDA),
+    }
+    for image in images:
+        if image.name != image.origin:
+            groups[image.origin] = tuple(other.name for other in images if other.origin == image.origin)
+    targets = {image.name: image.target for image in images}
+    groups |= {name: checks.members(name, family, targets, groups) for name in family.groups}
+    return tuple((name, tuple(sorted(members))) for name, members in sorted(groups.items()) if members)

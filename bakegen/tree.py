@@ -1,0 +1,23 @@
+"""The project's files as the pure middle sees them: a question and answer, no paths of the machine."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+Kind = Literal["file", "directory", "missing", "outside"]
+
+
+class Tree(Protocol):
+    """Files below the manifest, named by relative paths with forward slashes."""
+
+    def kind(self, path: str) -> Kind:
+        """Return what stands at ``path``; ``outside`` when a link leads out of the project."""
+        ...
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        """Return the paths that match a pattern of COPY, sorted."""
+        ...
+
+    def text(self, path: str) -> str:
+        """Return the text of a file that exists."""
+        ...
