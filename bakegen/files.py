@@ -185,3 +185,18 @@ def _refused(verb: str, path: str, error: OSError, outcome: str = "") -> Problem
         17: "a file stands where a directory belongs",
     }
     return Problem(f"cannot {verb} the file: {reason}", Where(path), why=outcome, next=tips.get(error.errno or 0, ""))
+
+
+def unified_diff(change: Change) -> str:
+    """Return a change as a unified diff that ``git apply`` understands."""
+    from difflib import unified_diff as diff
+
+    old, new = ((text or "").splitlines(keepends=True) for text in (change.old, change.new))
+    names = (
+        "/dev/null" if change.old is None else f"a/{change.path}",
+        "/dev/null" if change.new is None else f"b/{change.path}",
+    )
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in diff(list(old), list(new), *names)
+    )

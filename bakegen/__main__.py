@@ -1,0 +1,5 @@
+"""``python -m bakegen``."""
+
+from bakegen.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What continuous integration needs to know of a plan."""

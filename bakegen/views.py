@@ -1,0 +1,100 @@
+"""The plan as people and programs look at it: rows, trees and graphs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from bakegen.plan import Plan, PlannedImage, full_reference
+
+
+def rows(plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return one row an image, for tables and JSON."""
+    return [
+        {
+            "image": name,
+            "target": str(plan[name].target),
+            "from": plan[name].parent or plan[name].base or "",
+            "tags": [full_reference(plan.family, tag) for tag in plan[name].tags],
+            "python": plan[name].python,
+            "dockerfile": plan[name].dockerfile,
+            "generated": plan[name].generated,
+            "platforms": list(plan[name].platforms),
+            "description": plan[name].description,
+        }
+        for name in names
+    ]
+
+
+def tree(plan: Plan, names: Sequence[str]) -> str:
+    """Return the images as a tree under their bases; images outside of ``names`` stand only where they carry others."""
+    shown = _with_ancestors(plan, names)
+    children: dict[str, list[str]] = {}
+    for image in shown:
+        children.setdefault(image.parent or _root(image), []).append(image.name)
+    lines: list[str] = []
+    for root in sorted({_root(image) for image in shown if image.parent is None}):
+        base = plan.family.bases.get(root)
+        lines.append(f"{root}  {base.ref.name}:{base.ref.tag or 'latest'}" if base else root)
+        lines += _branch(root, children, "")
+    return "\n".join(lines)
+
+
+def _branch(node: str, children: dict[str, list[str]], indent: str) -> Iterator[str]:
+    below = sorted(children.get(node, ()))
+    for name in below:
+        last = name == below[-1]
+        yield f"{indent}{'└── ' if last else '├── '}{name}"
+        yield from _branch(name, children, indent + ("    " if last else "│   "))
+
+
+def mermaid(plan: Plan, names: Sequence[str]) -> str:
+    """Return the images as a Mermaid flowchart (https://mermaid.js.org/syntax/flowchart.html)."""
+    shown = _with_ancestors(plan, names)
+    ids = {name: f"n{index}" for index, name in enumerate(_nodes(shown))}
+    lines = ["flowchart LR", *(f'  {ids[name]}["{name}"]' for name in ids)]
+    lines += [f"  {ids[image.parent or _root(image)]} --> {ids[image.name]}" for image in shown]
+    return "\n".join(lines)
+
+
+def dot(plan: Plan, names: Sequence[str]) -> str:
+    """Return the images as a Graphviz graph (https://graphviz.org/doc/info/lang.html)."""
+    shown = _with_ancestors(plan, names)
+    lines = ["digraph family {", "  rankdir=LR;", "  node [shape=box];"]
+    lines += [f"  {json.dumps(image.parent or _root(image))} -> {json.dumps(image.name)};" for image in shown]
+    return "\n".join([*lines, "}"])
+
+
+def graph_json(plan: Plan, names: Sequence[str]) -> str:
+    """Return the images with their parents and bases as JSON."""
+    nodes = [
+        {"image": image.name, "parent": image.parent, "base": image.base, "target": str(image.target)}
+        for image in _with_ancestors(plan, names)
+    ]
+    return json.dumps({"family": plan.family.family, "images": nodes}, indent=2)
+
+
+FORMATS: dict[str, Callable[[Plan, Sequence[str]], str]] = {
+    "tree": tree,
+    "mermaid": mermaid,
+    "dot": dot,
+    "json": graph_json,
+}
+
+
+def _root(image: PlannedImage) -> str:
+    return image.base or "(hand-written)"
+
+
+def _with_ancestors(plan: Plan, names: Sequence[str]) -> tuple[PlannedImage, ...]:
+    wanted = set(names)
+    for image in reversed(plan.images):
+        if image.name in wanted and image.parent:
+            wanted.add(image.parent)
+    return tuple(image for image in plan.images if image.name in wanted)
+
+
+def _nodes(images: Sequence[PlannedImage]) -> list[str]:
+    roots = sorted({_root(image) for image in images if image.parent is None})
+    return [*roots, *(image.name for image in images)]
