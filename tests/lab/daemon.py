@@ -1,0 +1,237 @@
+"""Starting and stopping the private engine: docker-registry and dockerd, with everything of theirs set apart."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import json
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import host, net, processes
+from .shell import LabError, run, step, succeeds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .layout import Layout
+
+CACHE_LIMIT = 40_000_000_000  # bytes of images and build cache: a few sets of torch and CUDA wheels
+DISK_RESERVE = 8_000_000_000  # bytes that stay free on the disk
+PASSED_ON = {"HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
+
+
+class State(NamedTuple):
+    """What one start decides and the next one prefers."""
+
+    registry_port: int
+    subnet: str
+
+    @classmethod
+    def read(cls, layout: Layout) -> State | None:
+        """Return what the last start decided; None before the first, or when the file is damaged."""
+        try:
+            return cls(**json.loads(layout.state.read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, layout: Layout) -> None:
+        """Remember it."""
+        layout.state.write_text(json.dumps(self._asdict()) + "\n")
+
+
+def answers(layout: Layout) -> bool:
+    """Whether dockerd and the registry of this lab both answer now."""
+    state = State.read(layout)
+    return state is not None and _docker_answers(layout) and _registry_answers(state.registry_port)
+
+
+def start(layout: Layout) -> State:
+    """Start registry and dockerd; the caller holds the lock and has removed what an earlier engine left."""
+    state = _decide(layout)
+    state.write(layout)
+    for directory in (layout.runtime, layout.data, layout.logs, layout.registry_data):
+        directory.mkdir(parents=True, exist_ok=True)
+    _write_docker_config(layout)
+    _write_configs(layout, state)
+    programs = layout.prefix / "usr"
+    with step(f"start the registry on 127.0.0.1:{state.registry_port}"):
+        _launch(layout, "registry", [programs / "bin/docker-registry", "serve", layout.registry_config])
+        _wait(layout, "registry", lambda: _registry_answers(state.registry_port))
+    with step(f"start dockerd (bridge {layout.bridge}, {state.subnet})"):
+        net.bring_up(layout, net.subnet(state.subnet))
+        _launch(layout, "dockerd", [programs / "sbin/dockerd", "--config-file", layout.daemon_config])
+        _wait(layout, "dockerd", lambda: _docker_answers(layout))
+    return state
+
+
+def stop(layout: Layout) -> None:
+    """Stop the engine if it runs, and remove every trace of it outside the home, also after a crash."""
+    processes.stop_all(layout)
+    _unmount(layout)
+    net.tear_down(layout)
+    shutil.rmtree(layout.runtime, ignore_errors=True)
+    _remove_cgroups(layout)
+
+
+def mounts(layout: Layout) -> list[str]:
+    """Mount points below the lab's directories, the deepest first."""
+    roots = tuple(f"{os.path.realpath(path)}/" for path in (layout.runtime, layout.data))
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    unescaped = [point.encode().decode("unicode_escape") for point in points]
+    return sorted((point for point in unescaped if point.startswith(roots)), reverse=True)
+
+
+def _unmount(layout: Layout) -> None:
+    for point in mounts(layout):
+        if not succeeds(["umount", point]):
+            run(["umount", "--lazy", point], what=f"cannot unmount {point}")
+
+
+def _remove_cgroups(layout: Layout) -> None:
+    """Remove the empty cgroups of containers; version 1 has one tree per controller, version 2 a single one."""
+    root = Path("/sys/fs/cgroup")
+    for top in [root / layout.name, *root.glob(f"*/{layout.name}")]:
+        for directory, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):  # one that the kernel has just removed itself
+                Path(directory).rmdir()
+
+
+def _decide(layout: Layout) -> State:
+    """Keep the port and subnet of the last start while they are free, else choose others."""
+    last = State.read(layout)
+    port = _free_port([last.registry_port] if last else [5000])
+    taken = net.routed()
+    if last and not any(ipaddress.IPv4Network(last.subnet).overlaps(other) for other in taken):
+        return State(port, last.subnet)
+    # dockerd would give the bridge its old address again from what it remembers of its networks
+    shutil.rmtree(layout.data / "network", ignore_errors=True)
+    return State(port, str(net.choose_subnet(taken, int(layout.id, 16)).whole))
+
+
+def _free_port(wanted: list[int]) -> int:
+    """Return the first wanted port that is free on the loopback, else any free one."""
+    for port in [*wanted, 0]:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise LabError("no free port for the registry", "the loopback has none left", "end something that listens on it")
+
+
+def _write_docker_config(layout: Layout) -> None:
+    """Give the client a configuration of its own: the buildx plugin, no context and no credentials of the user's."""
+    plugin = layout.docker_config / "cli-plugins" / "docker-buildx"
+    plugin.parent.mkdir(parents=True, exist_ok=True)
+    plugin.unlink(missing_ok=True)
+    plugin.symlink_to(layout.prefix / "usr/libexec/docker/cli-plugins/docker-buildx")
+    config = layout.docker_config / "config.json"
+    if not config.exists():
+        config.write_text("{}\n")
+
+
+def _write_configs(layout: Layout, state: State) -> None:
+    """Write the registry's and dockerd's configuration for this start."""
+    registry = {
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(layout.registry_data)}, "delete": {"enabled": True}},
+        "http": {"addr": f"127.0.0.1:{state.registry_port}"},
+    }
+    layout.registry_config.write_text(json.dumps(registry, indent=1))  # JSON is YAML
+    layout.daemon_config.write_text(json.dumps(_daemon_json(layout, state), indent=1))
+
+
+def _daemon_json(layout: Layout, state: State) -> dict[str, object]:
+    """What makes this dockerd share nothing with another one on the same machine."""
+    limit = min(CACHE_LIMIT, max(host.free_bytes(layout.data) - DISK_RESERVE, 4_000_000_000))
+    rule = {"all": True, "maxUsedSpace": f"{limit}", "reservedSpace": f"{limit // 4}", "minFreeSpace": f"{DISK_RESERVE}"}
+    return {
+        "hosts": [f"unix://{layout.socket}"],
+        "group": "root",
+        "data-root": str(layout.data),
+        "exec-root": str(layout.exec_root),
+        "pidfile": str(layout.pidfile),
+        "features": {"containerd-snapshotter": True},
+        "registry-mirrors": [f"http://127.0.0.1:{state.registry_port}"],
+        "bridge": layout.bridge,
+        "default-address-pools": [{"base": str(net.subnet(state.subnet).pool), "size": 24}],
+        "iptables": False,
+        "ip6tables": False,
+        "ip-forward": False,
+        "ip-masq": False,
+        "dns": host.nameservers(),
+        "cgroup-parent": f"/{layout.name}",
+        "exec-opts": ["native.cgroupdriver=cgroupfs"],
+        "init-path": str(layout.prefix / "usr/bin/tini-static"),
+        "userland-proxy-path": str(layout.prefix / "usr/sbin/docker-proxy"),
+        "shutdown-timeout": 5,
+        # One rule instead of the defaults, which drop wheels in cache mounts after 48 hours.
+        "builder": {"gc": {"enabled": True, "policy": [rule]}},
+    }
+
+
+def _launch(layout: Layout, name: str, argv: list[str | Path]) -> None:
+    """Start a daemon in a session of its own: no child of ours, so that it outlives us and leaves no zombie."""
+    programs = [layout.wrappers, *(layout.prefix / "usr" / part for part in ("sbin", "bin"))]
+    env = {key: value for key, value in os.environ.items() if key in PASSED_ON or key.upper() in PASSED_ON}
+    env["PATH"] = ":".join([*map(str, programs), "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
+    log = layout.logs / f"{name}.log"
+    command = 'exec setsid --fork "$@" >"$0" 2>&1 </dev/null'
+    run(
+        ["env", "--ignore-environment", *(f"{key}={value}" for key, value in env.items()), "sh", "-c", command, log, *argv],
+        what=f"cannot start {name}",
+        cwd=Path("/"),
+    )
+
+
+def _wait(layout: Layout, name: str, ready: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until the daemon answers; LabError with the end of its log when it ends or takes too long."""
+    program = {"registry": "docker-registry"}.get(name, name)
+    deadline = time.monotonic() + seconds
+    unseen = 0
+    while not ready():
+        unseen = 0 if processes.find(layout, program) else unseen + 1
+        if unseen > 10 or time.monotonic() > deadline:
+            log = layout.logs / f"{name}.log"
+            tail = "\n       ".join(log.read_text(errors="replace").splitlines()[-12:])
+            why = f"it {'ended' if unseen else f'did not answer within {seconds:.0f} s'}; {log} ends with:\n       {tail}"
+            raise LabError(f"{name} did not start", why, "mend what the log says; `python -m tests.lab down` cleans up")
+        time.sleep(0.05)
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=15)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _docker_answers(layout: Layout) -> bool:
+    return _ok(_UnixConnection(layout.socket), "/_ping")
+
+
+def _registry_answers(port: int) -> bool:
+    return _ok(http.client.HTTPConnection("127.0.0.1", port, timeout=15), "/v2/")
+
+
+def _ok(connection: http.client.HTTPConnection, path: str) -> bool:
+    """Whether GET `path` gives 200."""
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
