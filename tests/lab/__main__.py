@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
 
 from . import daemon, net, processes, service
@@ -27,6 +28,7 @@ def main(argv: list[str]) -> int:
     """Carry out one verb; return the exit code."""
     options = _parser().parse_args(argv)
     layout = Layout.from_environment()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a half-done step is undone as on Ctrl-C
     try:
         return _VERBS[options.verb](layout, options)
     except LabError as error:
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (("down", "stop it and leave nothing behind"), ("reset", "stop it and delete its data")):
         verb = verbs.add_parser(name, help=text)
         verb.add_argument("--force", action="store_true", help="also while somebody uses it")
-    verb.add_argument("--all", action="store_true", help="delete downloads and stand-ins too")
+    verb.add_argument("--all", action="store_true", help="delete downloads and stand-ins too, if they are in the home")
     return parser
 
 
@@ -99,7 +101,7 @@ def _status(layout: Layout, _: argparse.Namespace) -> int:
     state = daemon.State.read(layout)
     rows = {
         "engine": "up" if alive else "down",
-        "home": f"{layout.home} ({service.disk_usage(layout)})" if layout.home.exists() else f"{layout.home} (none yet)",
+        "home": f"{layout.home} ({service.disk_usage(layout) if layout.home.exists() else 'not made yet'})",
         "cache": layout.cache,
         "socket": layout.socket,
         "registry": f"127.0.0.1:{state.registry_port}" if state else "-",

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 CACHE_LIMIT = 40_000_000_000  # bytes of images and build cache: a few sets of torch and CUDA wheels
 DISK_RESERVE = 8_000_000_000  # bytes that stay free on the disk
+PATIENCE = 20  # looks, 0.05 s apart
 PASSED_ON = {"HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
 
 
@@ -31,6 +33,7 @@ class State(NamedTuple):
 
     registry_port: int
     subnet: str
+    standins: str  # the directory in the cache whose content is in the registry
 
     @classmethod
     def read(cls, layout: Layout) -> State | None:
@@ -51,9 +54,9 @@ def answers(layout: Layout) -> bool:
     return state is not None and _docker_answers(layout) and _registry_answers(state.registry_port)
 
 
-def start(layout: Layout) -> State:
+def start(layout: Layout, standins: str = "") -> State:
     """Start registry and dockerd; the caller holds the lock and has removed what an earlier engine left."""
-    state = _decide(layout)
+    state = _decide(layout)._replace(standins=standins)
     state.write(layout)
     for directory in (layout.runtime, layout.data, layout.logs, layout.registry_data):
         directory.mkdir(parents=True, exist_ok=True)
@@ -61,8 +64,8 @@ def start(layout: Layout) -> State:
     _write_configs(layout, state)
     programs = layout.prefix / "usr"
     with step(f"start the registry on 127.0.0.1:{state.registry_port}"):
-        _launch(layout, "registry", [programs / "bin/docker-registry", "serve", layout.registry_config])
-        _wait(layout, "registry", lambda: _registry_answers(state.registry_port))
+        _launch(layout, "docker-registry", [programs / "bin/docker-registry", "serve", layout.registry_config])
+        _wait(layout, "docker-registry", lambda: _registry_answers(state.registry_port))
     with step(f"start dockerd (bridge {layout.bridge}, {state.subnet})"):
         net.bring_up(layout, net.subnet(state.subnet))
         _launch(layout, "dockerd", [programs / "sbin/dockerd", "--config-file", layout.daemon_config])
@@ -72,9 +75,10 @@ def start(layout: Layout) -> State:
 
 def stop(layout: Layout) -> None:
     """Stop the engine if it runs, and remove every trace of it outside the home, also after a crash."""
+    state = State.read(layout)
     processes.stop_all(layout)
     _unmount(layout)
-    net.tear_down(layout)
+    net.tear_down(layout, net.subnet(state.subnet) if state else None)
     shutil.rmtree(layout.runtime, ignore_errors=True)
     _remove_cgroups(layout)
 
@@ -83,8 +87,9 @@ def mounts(layout: Layout) -> list[str]:
     """Mount points below the lab's directories, the deepest first."""
     roots = tuple(f"{os.path.realpath(path)}/" for path in (layout.runtime, layout.data))
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    unescaped = [point.encode().decode("unicode_escape") for point in points]
-    return sorted((point for point in unescaped if point.startswith(roots)), reverse=True)
+    for written, meant in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        points = [point.replace(written, meant) for point in points]
+    return sorted((point for point in points if point.startswith(roots)), reverse=True)
 
 
 def _unmount(layout: Layout) -> None:
@@ -108,10 +113,10 @@ def _decide(layout: Layout) -> State:
     port = _free_port([last.registry_port] if last else [5000])
     taken = net.routed()
     if last and not any(ipaddress.IPv4Network(last.subnet).overlaps(other) for other in taken):
-        return State(port, last.subnet)
+        return State(port, last.subnet, "")
     # dockerd would give the bridge its old address again from what it remembers of its networks
     shutil.rmtree(layout.data / "network", ignore_errors=True)
-    return State(port, str(net.choose_subnet(taken, int(layout.id, 16)).whole))
+    return State(port, str(net.choose_subnet(taken, int(layout.id, 16)).whole), "")
 
 
 def _free_port(wanted: list[int]) -> int:
@@ -148,9 +153,11 @@ def _write_configs(layout: Layout, state: State) -> None:
 
 
 def _daemon_json(layout: Layout, state: State) -> dict[str, object]:
-    """What makes this dockerd share nothing with another one on the same machine."""
+    """Return the settings with which this dockerd shares nothing with another one on the same machine."""
     limit = min(CACHE_LIMIT, max(host.free_bytes(layout.data) - DISK_RESERVE, 4_000_000_000))
-    rule = {"all": True, "maxUsedSpace": f"{limit}", "reservedSpace": f"{limit // 4}", "minFreeSpace": f"{DISK_RESERVE}"}
+    sizes = {"maxUsedSpace": limit, "reservedSpace": limit // 4, "minFreeSpace": DISK_RESERVE}
+    # One rule instead of the defaults, which drop wheels in cache mounts after 48 hours.
+    rule = {"all": True, **{name: str(size) for name, size in sizes.items()}}
     return {
         "hosts": [f"unix://{layout.socket}"],
         "group": "root",
@@ -171,7 +178,6 @@ def _daemon_json(layout: Layout, state: State) -> dict[str, object]:
         "init-path": str(layout.prefix / "usr/bin/tini-static"),
         "userland-proxy-path": str(layout.prefix / "usr/sbin/docker-proxy"),
         "shutdown-timeout": 5,
-        # One rule instead of the defaults, which drop wheels in cache mounts after 48 hours.
         "builder": {"gc": {"enabled": True, "policy": [rule]}},
     }
 
@@ -179,29 +185,31 @@ def _daemon_json(layout: Layout, state: State) -> dict[str, object]:
 def _launch(layout: Layout, name: str, argv: list[str | Path]) -> None:
     """Start a daemon in a session of its own: no child of ours, so that it outlives us and leaves no zombie."""
     programs = [layout.wrappers, *(layout.prefix / "usr" / part for part in ("sbin", "bin"))]
-    env = {key: value for key, value in os.environ.items() if key in PASSED_ON or key.upper() in PASSED_ON}
+    env = {key: value for key, value in os.environ.items() if key.upper() in PASSED_ON}
     env["PATH"] = ":".join([*map(str, programs), "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
-    log = layout.logs / f"{name}.log"
-    command = 'exec setsid --fork "$@" >"$0" 2>&1 </dev/null'
-    run(
-        ["env", "--ignore-environment", *(f"{key}={value}" for key, value in env.items()), "sh", "-c", command, log, *argv],
-        what=f"cannot start {name}",
-        cwd=Path("/"),
-    )
+    with _log(layout, name).open("wb") as log:
+        command = ["setsid", "--fork", *argv]
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/", check=True)
+
+
+def _log(layout: Layout, name: str) -> Path:
+    return layout.logs / f"{name}.log"
 
 
 def _wait(layout: Layout, name: str, ready: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until the daemon answers; LabError with the end of its log when it ends or takes too long."""
-    program = {"registry": "docker-registry"}.get(name, name)
     deadline = time.monotonic() + seconds
-    unseen = 0
+    absent = 0  # looks in a row that did not find the process: it needs a moment to appear
     while not ready():
-        unseen = 0 if processes.find(layout, program) else unseen + 1
-        if unseen > 10 or time.monotonic() > deadline:
-            log = layout.logs / f"{name}.log"
-            tail = "\n       ".join(log.read_text(errors="replace").splitlines()[-12:])
-            why = f"it {'ended' if unseen else f'did not answer within {seconds:.0f} s'}; {log} ends with:\n       {tail}"
-            raise LabError(f"{name} did not start", why, "mend what the log says; `python -m tests.lab down` cleans up")
+        absent = 0 if processes.find(layout, name) else absent + 1
+        if absent > PATIENCE or time.monotonic() > deadline:
+            happened = "it ended" if absent else f"it did not answer within {seconds:.0f} s"
+            tail = "\n       ".join(_log(layout, name).read_text(errors="replace").splitlines()[-12:])
+            raise LabError(
+                f"{name} did not start",
+                f"{happened}; {_log(layout, name)} ends with:\n       {tail}",
+                "mend what the log says; `python -m tests.lab down` cleans up",
+            )
         time.sleep(0.05)
 
 

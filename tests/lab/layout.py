@@ -130,8 +130,3 @@ class Layout:
     def wrappers(self) -> Path:
         """Small scripts that run unpacked programs with the libraries beside them."""
         return self.cache / "prefix" / "wrappers"
-
-    @property
-    def standins(self) -> Path:
-        """The local registry's content with the stand-in bases in it, and their digests."""
-        return self.cache / "standins"

@@ -32,7 +32,7 @@ def acquire(path: Path, *, shared: bool = False, wait: bool = True) -> int | Non
 def held(path: Path, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock for the length of a block, waiting for it if need be."""
     descriptor = acquire(path, shared=shared)
-    assert descriptor is not None  # noqa: S101 - for the type checker: with wait=True there is always one
+    assert descriptor is not None  # with wait=True there is always one
     try:
         yield
     finally:

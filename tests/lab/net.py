@@ -84,14 +84,28 @@ def bring_up(layout: Layout, network: Subnet) -> None:
         run([*iptables, "-t", table, *rule], what="cannot add a firewall rule", todo="check iptables on this machine")
 
 
-def tear_down(layout: Layout) -> None:
-    """Remove the bridge and the rules with our comment, from whichever backend they are in."""
-    if succeeds(["ip", "link", "show", layout.bridge]):
-        run(["ip", "link", "delete", layout.bridge], what=f"cannot delete the bridge {layout.bridge}")
+def tear_down(layout: Layout, network: Subnet | None) -> None:
+    """Remove the lab's bridges and the rules with our comment, from whichever backend they are in."""
+    for link in _own_links(layout, network):
+        run(["ip", "link", "delete", link], what=f"cannot delete the bridge {link}")
     for iptables in _iptables(layout):
         for table, chain in (("nat", "POSTROUTING"), ("filter", "FORWARD")):
             for rule in _own_rules(layout, iptables, table, chain):
                 run([*iptables, "-t", table, "-D", *rule[1:]], what="cannot remove a firewall rule")
+
+
+def _own_links(layout: Layout, network: Subnet | None) -> list[str]:
+    """Name the lab's bridge and those of networks that users created: dockerd leaves these behind when it stops."""
+    if shutil.which("ip") is None:
+        return []
+    rows = json.loads(run(["ip", "-json", "address", "show", "type", "bridge"], what="cannot list bridges") or "[]")
+    links = {
+        row["ifname"]: [ipaddress.ip_address(entry["local"]) for entry in row["addr_info"] if entry["family"] == "inet"]
+        for row in rows
+        if row  # `ip` prints an empty object for every link that the filter leaves out
+    }
+    inside = {name for name, addresses in links.items() if network and any(a in network.whole for a in addresses)}
+    return sorted(inside | ({layout.bridge} & set(links)))
 
 
 def _rules(layout: Layout, network: Subnet) -> list[tuple[str, list[str]]]:
@@ -123,7 +137,7 @@ def _iptables(layout: Layout) -> list[list[str]]:
 
 
 def _working_iptables(layout: Layout) -> list[str]:
-    """The first of them that this kernel can serve."""
+    """Return the first of them that this kernel can serve."""
     for command in _iptables(layout):
         if succeeds([*command, "-t", "nat", "-S", "POSTROUTING"]):
             return command

@@ -86,6 +86,12 @@ def _write_apt_sources(root: Path, source: debs.Mirror) -> None:
     (root / "etc/apt/sources.list.d/debian.sources").write_text(text)
 
 
+def machine_certificates() -> Path | None:
+    """Return the bundle of authorities that this machine trusts."""
+    bundle = Path(os.environ.get("SSL_CERT_FILE") or CERTIFICATES)
+    return bundle if bundle.is_file() else None
+
+
 def certificates(text: str) -> list[str]:
     """Return the PEM blocks of a bundle."""
     return re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", text, re.DOTALL)
@@ -93,8 +99,8 @@ def certificates(text: str) -> list[str]:
 
 def _trust_machine_certificates(root: Path) -> None:
     """Add what this machine trusts beyond Debian's bundle (a proxy's authority, say), so that it survives updates."""
-    machine = Path(os.environ.get("SSL_CERT_FILE") or CERTIFICATES)
-    if not machine.is_file():
+    machine = machine_certificates()
+    if machine is None:
         return
     known = set(certificates((root / str(CERTIFICATES).lstrip("/")).read_text()))
     extra = [block for block in certificates(machine.read_text(errors="replace")) if block not in known]

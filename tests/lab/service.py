@@ -47,10 +47,10 @@ def up(layout: Layout) -> bool:
         host.check(layout)
         with locks.held(layout.cache / "lock"):
             debs.fetch(layout)
-            standins.prepare(layout)
+            prepared = standins.prepare(layout)
         daemon.stop(layout)  # what an engine that crashed has left
-        standins.seed(layout)
-        daemon.start(layout)
+        standins.seed(layout, prepared)
+        daemon.start(layout, prepared)
     return True
 
 
@@ -67,9 +67,20 @@ def down(layout: Layout, *, force: bool = False) -> None:
             )
         try:
             daemon.stop(layout)
+            _stop_abandoned(layout)
         finally:
             if users is not None:
                 os.close(users)
+
+
+def _stop_abandoned(layout: Layout) -> None:
+    """Stop what an `up` that was killed while it built the stand-ins has left running; not one that still runs."""
+    if not layout.cache.is_dir():
+        return
+    lock = locks.acquire(layout.cache / "lock", wait=False)
+    if lock is not None:
+        standins.abandon(layout)
+        os.close(lock)
 
 
 def reset(layout: Layout, *, force: bool = False, everything: bool = False) -> None:
@@ -78,7 +89,9 @@ def reset(layout: Layout, *, force: bool = False, everything: bool = False) -> N
     with locks.held(layout.lock):
         layout.state.unlink(missing_ok=True)
         doomed = [layout.data, layout.registry_data, layout.logs, layout.docker_config]
-        for path in [*doomed, *([layout.cache] if everything else [])]:
+        if everything and layout.cache.is_relative_to(layout.home):
+            doomed.append(layout.cache)  # a cache elsewhere may serve other labs
+        for path in doomed:
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -96,7 +109,9 @@ def describe(layout: Layout) -> Engine:
         docker=layout.client_bin / "docker",
         env=env,
         registry=registry,
-        substitutions={base: f"{registry}/{reference}" for base, reference in standins.digests(layout).items()},
+        substitutions={
+            base: f"{registry}/{reference}" for base, reference in standins.digests(layout, state.standins).items()
+        },
         index_url=os.environ.get("PIP_INDEX_URL") or INDEX_URL,
         private=True,
     )

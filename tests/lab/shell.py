@@ -46,13 +46,12 @@ def step(text: str) -> Iterator[None]:
         sys.stderr.flush()
 
 
-def run(
+def run(  # noqa: PLR0913 - named arguments, nearly all with defaults
     argv: Sequence[str | Path],
     *,
     what: str,
     todo: str = "read the output above, then run the command again",
     env: Mapping[str, str] | None = None,
-    stdin: str | None = None,
     cwd: Path | None = None,
     timeout: float = 600,
 ) -> str:
@@ -64,8 +63,7 @@ def run(
         done = subprocess.run(
             [str(part) for part in argv],
             env={**os.environ, **(env or {})},
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
+            stdin=subprocess.DEVNULL,
             cwd=cwd,
             timeout=timeout,
             capture_output=True,

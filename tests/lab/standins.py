@@ -35,49 +35,58 @@ ROOTFS_IMAGE = "bakegen-lab/rootfs"  # the Dockerfiles begin with it
 
 def version() -> str:
     """Change when what the stand-ins are made from changes: a changed recipe builds them anew."""
-    sources = [*sorted(DOCKERFILES.iterdir()), Path(rootfs.__file__)]
-    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    sources = [*sorted(DOCKERFILES.iterdir()), Path(rootfs.__file__), rootfs.machine_certificates()]
+    return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources if source)).hexdigest()[:12]
 
 
-def directory(layout: Layout) -> Path:
-    """Where the built stand-ins are cached."""
-    return layout.cache / f"standins-{version()}"
-
-
-def digests(layout: Layout) -> dict[str, str]:
-    """Base as written in FROM -> `repository@digest`, without the registry's host."""
-    found: dict[str, str] = json.loads((directory(layout) / "digests.json").read_text())
+def digests(layout: Layout, name: str) -> dict[str, str]:
+    """Map a base as written in FROM to `repository@digest`, without the registry's host."""
+    found: dict[str, str] = json.loads((layout.cache / name / "digests.json").read_text())
     return found
 
 
-def prepare(layout: Layout) -> None:
-    """Have the stand-ins in the cache; at once when they are there already. The caller holds the cache's lock."""
-    final = directory(layout)
+def prepare(layout: Layout) -> str:
+    """Have the stand-ins in the cache and return their directory's name there. The caller holds the cache's lock."""
+    final = layout.cache / f"standins-{version()}"
     if final.is_dir():
-        return
-    work = layout.cache / "standins.partial"
-    throwaway = Layout(work / "lab", layout.cache)
-    daemon.stop(throwaway)  # what an interrupted attempt may have left running
+        return final.name
+    abandon(layout)
+    work = _work(layout)
     shutil.rmtree(work, ignore_errors=True)
+    throwaway = _throwaway(layout)
     throwaway.home.mkdir(parents=True)
+    result = work / "result"
+    result.mkdir()
     try:
         archive = rootfs.build(layout, work)
         state = daemon.start(throwaway)
-        host = f"127.0.0.1:{state.registry_port}"
-        _build_all(throwaway, host, archive)
-        result = work / "result"
-        result.mkdir()
+        _build_all(throwaway, f"127.0.0.1:{state.registry_port}", archive)
         (result / "digests.json").write_text(json.dumps(_pushed(throwaway), indent=1) + "\n")
     finally:
         daemon.stop(throwaway)
     throwaway.registry_data.rename(result / "registry")
     result.rename(final)
     shutil.rmtree(work)
+    return final.name
 
 
-def seed(layout: Layout) -> None:
+def abandon(layout: Layout) -> None:
+    """Stop the throw-away engine of an attempt that was killed. The caller holds the cache's lock."""
+    if _work(layout).exists():
+        daemon.stop(_throwaway(layout))
+
+
+def _work(layout: Layout) -> Path:
+    return layout.cache / "standins.partial"
+
+
+def _throwaway(layout: Layout) -> Layout:
+    return Layout(_work(layout) / "lab", layout.cache)
+
+
+def seed(layout: Layout, name: str) -> None:
     """Put the stand-ins into the lab's registry, which must not run; a tag that was moved points at them again."""
-    source = directory(layout) / "registry"
+    source = layout.cache / name / "registry"
     for path in _files(source):
         target = layout.registry_data / path.relative_to(source)
         if "blobs" in path.parts and target.exists():  # named after its content
