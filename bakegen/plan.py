@@ -75,11 +75,6 @@ class PlannedImage:
         """Whether a step of this image runs a command, which is done as root."""
         return any(not isinstance(layer, (WorkdirLayer, EnvLayer, FilesLayer)) for layer in self.layers)
 
-    @property
-    def mounted(self) -> bool:
-        """Whether a step mounts a cache, so that its id needs the architecture."""
-        return any(layer.mounts for layer in self.layers) or self.uv_from is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
