@@ -28,6 +28,7 @@ def transcribe(args: argparse.Namespace) -> Iterator[str]:
 
 def main() -> None:
     """Read the command line and run."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a missing model is an error here, not a download
     model = Path(os.getenv("WHISPER_MODEL", "/models/whisper"))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("audio", nargs="?", type=Path, help="16 kHz mono .wav, from demux")
@@ -47,7 +48,7 @@ def main() -> None:
         parser.exit(2, "asr: give AUDIO and SEGMENTS, for example: audio.wav segments.jsonl\n")
     for path in filter(None, (args.audio, args.model, args.speech)):
         if not path.exists():
-            parser.exit(2, f"asr: no {path}; mount its folder, and name it as the container sees it\n")
+            parser.exit(2, f"asr: nothing at {path}; mount its folder and name it as the container sees it\n")
     try:
         args.segments.write_text("".join(transcribe(args)), encoding="utf-8")
     except Exception as error:  # noqa: BLE001 - a damaged model fails in many ways; the user needs one line

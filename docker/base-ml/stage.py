@@ -14,7 +14,7 @@ STACK = ("numpy", "torchaudio", "librosa", "transformers", "huggingface_hub", "s
 def versions() -> dict[str, object]:
     """Return the version of each package after importing it, and what torch was built for and finds."""
     # numba wants to write its cache beside librosa or below $HOME; a container may let it write to neither.
-    os.environ.setdefault("NUMBA_CACHE_DIR", tempfile.gettempdir())
+    os.environ.setdefault("NUMBA_CACHE_DIR", f"{tempfile.gettempdir()}/numba-{os.getuid()}")
     import torch
 
     found: dict[str, object] = {"stage": "base-ml", "python": sys.version.split()[0]}

@@ -46,7 +46,7 @@ def main() -> None:
         parser.exit(2, "diarization: give AUDIO, SEGMENTS and OUTPUT; see --help\n")
     for path in (args.audio, args.segments, args.model):
         if not path.exists():
-            parser.exit(2, f"diarization: no {path}; mount its folder, and name it as the container sees it\n")
+            parser.exit(2, f"diarization: nothing at {path}; mount its folder and name it as the container sees it\n")
     try:
         args.output.write_text("".join(name_speakers(args)), encoding="utf-8")
     except Exception as error:  # noqa: BLE001 - a damaged model fails in many ways; the user needs one line

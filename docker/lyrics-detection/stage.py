@@ -28,7 +28,7 @@ def mark(args: argparse.Namespace) -> Iterator[str]:
 def main() -> None:
     """Read the command line and run."""
     # numba wants to write its cache beside librosa or below $HOME; a container may let it write to neither.
-    os.environ.setdefault("NUMBA_CACHE_DIR", tempfile.gettempdir())
+    os.environ.setdefault("NUMBA_CACHE_DIR", f"{tempfile.gettempdir()}/numba-{os.getuid()}")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("audio", nargs="?", type=Path, help=".wav, from demux")
     parser.add_argument("segments", nargs="?", type=Path, help="segments, JSON lines, from asr")
@@ -45,7 +45,7 @@ def main() -> None:
         parser.exit(2, "lyrics-detection: give AUDIO, SEGMENTS and OUTPUT; see --help\n")
     for path in (args.audio, args.segments):
         if not path.exists():
-            parser.exit(2, f"lyrics-detection: no {path}; mount its folder, and name it as the container sees it\n")
+            parser.exit(2, f"lyrics-detection: nothing at {path}; mount its folder and name it as seen there\n")
     try:
         args.output.write_text("".join(mark(args)), encoding="utf-8")
     except Exception as error:  # noqa: BLE001 - damaged input fails in many ways; the user needs one line

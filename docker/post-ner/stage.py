@@ -15,11 +15,11 @@ def restore(args: argparse.Namespace) -> Iterator[str]:
     known = [json.loads(line)["name"] for line in args.glossary.read_text(encoding="utf-8").splitlines()]
     import spacy
     from rapidfuzz import fuzz
-    from transformers import AutoTokenizer
 
     nlp = spacy.blank(args.language)
     names = {name: len(nlp(name)) for name in known}
-    cut = AutoTokenizer.from_pretrained(args.tokenizer, local_files_only=True).tokenize if args.tokenizer else list
+    hub = importlib.import_module("transformers").AutoTokenizer if args.tokenizer else None
+    cut = hub.from_pretrained(args.tokenizer.resolve(strict=True), local_files_only=True).tokenize if hub else list
     for row in rows:
         doc, text, at = nlp(row["text"]), "", 0
         while at < len(doc):
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("segments", nargs="?", type=Path, help="segments with text, JSON lines")
     parser.add_argument("glossary", nargs="?", type=Path, help="names, JSON lines, from pre-ner or tmdb")
     parser.add_argument("output", nargs="?", type=Path, help="where to write the segments with the names put right")
-    parser.add_argument("--cutoff", type=float, default=85, help="how alike, of 100 (default: %(default)s)")
+    parser.add_argument("--cutoff", type=float, default=80, help="how alike, of 100 (default: %(default)s)")
     parser.add_argument("--tokenizer", type=Path, help="folder; a word that it knows whole is left alone")
     parser.add_argument("--language", default="en", help="how to split words (default: %(default)s)")
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")

@@ -46,7 +46,7 @@ def main() -> None:
         parser.exit(2, "pre-ner: give SEGMENTS and GLOSSARY, for example: segments.jsonl names.jsonl\n")
     for path in (args.segments, args.patterns or args.model):
         if not path.exists():
-            parser.exit(2, f"pre-ner: no {path}; mount its folder, or give --model FOLDER or --patterns FILE\n")
+            parser.exit(2, f"pre-ner: nothing at {path}; mount its folder, or give --model FOLDER or --patterns FILE\n")
     try:
         args.glossary.write_text("".join(collect(args)), encoding="utf-8")
     except Exception as error:  # noqa: BLE001 - a damaged model fails in many ways; the user needs one line

@@ -44,7 +44,7 @@ def main() -> None:
         parser.exit(2, "pyannote-vad: give AUDIO and SPEECH, for example: audio.wav speech.jsonl\n")
     for path in (args.audio, args.model):
         if not path.exists():
-            parser.exit(2, f"pyannote-vad: no {path}; mount its folder, and name it as the container sees it\n")
+            parser.exit(2, f"pyannote-vad: nothing at {path}; mount its folder and name it as the container sees it\n")
     try:
         args.speech.write_text("".join(find_speech(args)), encoding="utf-8")
     except Exception as error:  # noqa: BLE001 - a damaged model fails in many ways; the user needs one line

@@ -46,7 +46,7 @@ def main() -> None:
         parser.exit(2, "second-pass-translation: give SEGMENTS and OUTPUT; see --help\n")
     for path in (args.segments, args.model):
         if not path.exists():
-            parser.exit(2, f"second-pass-translation: no {path}; mount its folder, name it as the container sees it\n")
+            parser.exit(2, f"second-pass-translation: nothing at {path}; mount its folder and name it as seen there\n")
     try:
         args.output.write_text("".join(translate(args)), encoding="utf-8")
     except Exception as error:  # noqa: BLE001 - a damaged model fails in many ways; the user needs one line

@@ -18,7 +18,7 @@ def look_up(args: argparse.Namespace) -> Iterator[str]:
     search = Search().tv_shows if args.series else Search().movies
     found = search(args.title, release_year=args.year).results
     if not found:
-        raise LookupError(f"nothing is named {args.title!r} there; check --year and --series")
+        raise LookupError(f"it knows no {args.title!r}")
     title = found[0].name if args.series else found[0].title
     yield json.dumps({"name": title, "label": "WORK_OF_ART"}, ensure_ascii=False) + "\n"
     for person in (TV() if args.series else Movie()).credits(found[0].id).cast:
@@ -49,7 +49,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the library lets every error of the network through
         # Messages of requests carry the address, and that the key: they are not shown.
         why = type(error).__name__ if type(error).__module__.startswith("requests") else str(error)
-        parser.exit(2, f"tmdb: TMDB did not answer with names: {why}\n")
+        parser.exit(2, f"tmdb: no names from TMDB ({why}); check the title, the key and the network\n")
 
 
 if __name__ == "__main__":
