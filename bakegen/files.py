@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +29,14 @@ class DiskTree:
         """Return what stands at ``path``, links followed but not out of the project."""
         full = self.root / path
         try:
-            real = full.resolve(strict=True)
-        except (OSError, RuntimeError):
+            if not full.resolve().is_relative_to(self.root.resolve()):
+                return "outside"
+            mode = full.stat().st_mode
+        except (OSError, RuntimeError, ValueError):  # RuntimeError: a loop of links, before Python 3.13
             return "missing"
-        if not real.is_relative_to(self.root.resolve()):
-            return "outside"
-        return "directory" if real.is_dir() else "file"
+        if stat.S_ISDIR(mode):
+            return "directory"
+        return "file" if stat.S_ISREG(mode) else "special file"
 
     def glob(self, pattern: str) -> tuple[str, ...]:
         """Return the paths that match ``pattern``, relative and sorted."""
@@ -40,24 +44,23 @@ class DiskTree:
             return tuple(sorted(path.relative_to(self.root).as_posix() for path in self.root.glob(pattern)))
         return ()
 
-    def text(self, path: str) -> str:
-        """Return the text of a file; one that is not UTF-8 or not readable is a ManifestError."""
+    def text(self, path: str) -> str | None:
+        """Return the text of a file, or None when it is not readable as UTF-8."""
         try:
             return (self.root / path).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            raise ManifestError(Problem("the file is not UTF-8 text", Where(path), next="save it as UTF-8")) from None
-        except OSError as error:
-            raise FilesError(_refused("read", path, error)) from None
+        except (UnicodeDecodeError, OSError):
+            return None
 
 
-def read_manifest(path: Path) -> bytes:
-    """Return the bytes of the manifest; what keeps it from being read is a ManifestError or FilesError."""
+def read_manifest(path: Path, limit: int) -> bytes:
+    """Return the first ``limit`` bytes of the manifest; what keeps it from being read is a ManifestError or FilesError."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
+        with path.open("rb") as file:
+            return file.read(limit)
+    except (FileNotFoundError, ValueError):  # ValueError: a name that no file can have
         raise ManifestError(
             Problem(
-                f"there is no {path.name} here or in a directory above",
+                "there is no such manifest",
                 Where(str(path)),
                 next="write one (README shows the smallest), or name it with --file",
             )
@@ -75,10 +78,13 @@ class Change:
     new: str | None
 
 
-def changes(root: Path, rendered: Mapping[str, str], *, stale_in: Iterable[str] = ()) -> tuple[Change, ...]:
+def changes(
+    root: Path, rendered: Mapping[str, str], *, stale_in: Iterable[str] = (), keep: Container[str] = ()
+) -> tuple[Change, ...]:
     """Return what writing ``rendered`` would change below ``root``.
 
-    ``stale_in`` are glob patterns of generated files; one that carries our mark and is not rendered any more is removed.
+    ``stale_in`` are glob patterns of generated files; one that carries our mark, is not rendered any more and not among the
+    paths to ``keep`` is removed.
     Raises ConflictError when a file without our mark is in the way; line ends of Windows are no difference.
     """
     found: list[Change] = []
@@ -94,9 +100,8 @@ def changes(root: Path, rendered: Mapping[str, str], *, stale_in: Iterable[str] 
         found.append(Change(path, old, text))
     if conflicts:
         raise ConflictError(*conflicts)
-    for path in _stale(root, rendered, stale_in):
-        found.append(Change(path, _current(root, path), None))
-    return tuple(found)
+    stale = [path for path in _stale(root, stale_in) if path not in rendered and path not in keep]
+    return (*found, *(Change(path, _current(root, path), None) for path in stale))
 
 
 def _way_out(path: str) -> str:
@@ -113,65 +118,91 @@ def is_ours(text: str) -> bool:
 
 
 def _current(root: Path, path: str) -> str | None:
+    """Return the text that stands at ``path``, or None when nothing does."""
     full = root / path
-    if full.is_symlink() and not full.resolve().is_relative_to(root.resolve()):
-        raise ConflictError(
-            Problem(
-                "this link leads out of the project",
-                Where(path),
-                next="remove it; bakegen writes only below the manifest",
-            )
-        )
     try:
+        if not full.resolve().is_relative_to(root.resolve()):
+            what, tip = "this path leads out of the project", "remove the link; bakegen writes only below the manifest"
+            raise ConflictError(Problem(what, Where(path), next=tip))
         return full.read_bytes().decode("utf-8", errors="replace")
     except FileNotFoundError:
-        return None
+        return "" if full.is_symlink() else None  # a link to nothing is not ours either
+    except RuntimeError:  # a loop of links, before Python 3.13
+        return ""
     except OSError as error:
         raise FilesError(_refused("read", path, error)) from None
 
 
-def _stale(root: Path, rendered: Mapping[str, str], patterns: Iterable[str]) -> Iterator[str]:
+def _stale(root: Path, patterns: Iterable[str]) -> Iterator[str]:
+    """Return the files that match a pattern and carry our mark; links are left alone."""
     for pattern in patterns:
         for path in sorted(root.glob(pattern)):
             name = path.relative_to(root).as_posix()
-            if name not in rendered and path.is_file() and is_ours(_current(root, name) or ""):
+            if path.is_file() and path.resolve() == root.resolve() / name and is_ours(_current(root, name) or ""):
                 yield name
 
 
 def apply(root: Path, todo: Iterable[Change]) -> None:
-    """Make the changes: every new text is on disk under another name before the first file is replaced."""
-    staged: list[tuple[Path, Path]] = []
-    todo = tuple(todo)
-    try:
-        for change in todo:
-            if change.new is not None:
-                staged.append((_stage(root / change.path, change.new), root / change.path))
-        for temporary, final in staged:
-            temporary.replace(final)
-        for change in todo:
-            if change.new is None:
-                (root / change.path).unlink(missing_ok=True)
-    except OSError as error:
-        name = str(error.filename or "").removeprefix(str(root)).lstrip("/\\")
-        raise FilesError(_refused("write", name or str(root), error, "nothing was changed")) from None
-    finally:
-        for temporary, _ in staged:
-            temporary.unlink(missing_ok=True)
+    """Make the changes, all or none.
+
+    Every new text is on disk under another name before the first file is replaced; what is replaced keeps a second name
+    until all is done, so that a failure or Ctrl-C in the middle puts it back.
+    """
+    kept: list[Path] = []
+    with contextlib.ExitStack() as undo:
+        try:
+            staged = [(_stage(root, change, undo), root / change.path) for change in todo]
+            for temporary, final in staged:
+                if final.exists():
+                    kept.append(_keep(final, undo))
+                else:
+                    undo.callback(_quietly, final.unlink)
+                if temporary:
+                    temporary.replace(final)
+                else:
+                    final.unlink(missing_ok=True)
+        except OSError as error:
+            name = str(error.filename or "").removeprefix(str(root)).lstrip("/\\")
+            raise FilesError(_refused("write", name or str(root), error, "nothing was changed")) from None
+        undo.pop_all()
+    for second in kept:
+        _quietly(second.unlink)
 
 
-def _stage(path: Path, text: str) -> Path:
-    """Write ``text`` beside ``path`` and return where; the file's permissions are kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _stage(root: Path, change: Change, undo: contextlib.ExitStack) -> Path | None:
+    """Write a change's text beside its path and return where; the file's permissions are kept."""
+    if change.new is None:
+        return None
+    path = root / change.path
+    for directory in reversed([above for above in path.parents if above.is_relative_to(root) and not above.exists()]):
+        directory.mkdir(exist_ok=True)
+        undo.callback(_quietly, directory.rmdir)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
-        temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    undo.callback(_quietly, temporary.unlink)
+    with os.fdopen(handle, "wb") as file:
+        file.write(change.new.encode())
+    temporary.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
     return temporary
+
+
+def _keep(path: Path, undo: contextlib.ExitStack) -> Path:
+    """Give a file a second name, which ``undo`` moves back, and return it."""
+    second = path.with_name(f".{path.name}.{os.getpid()}.old")
+    second.unlink(missing_ok=True)
+    try:
+        second.hardlink_to(path)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, second)
+    undo.callback(_quietly, second.unlink)  # left where both names are still one file: a rename does nothing then
+    undo.callback(_quietly, second.replace, path)
+    return second
+
+
+def _quietly(call: Callable[..., object], *arguments: object) -> None:
+    """Call, whatever the file system says: the first failure is the one to report."""
+    with contextlib.suppress(OSError):
+        call(*arguments)
 
 
 def _refused(verb: str, path: str, error: OSError, outcome: str = "") -> Problem:
