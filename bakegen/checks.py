@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from bakegen import graph
 from bakegen.family import Family, Target
 from bakegen.family.bases import BaseFacts
 from bakegen.family.expand import Variant
+from bakegen.family.fields import is_requirement_path
 from bakegen.family.load import nearest
 from bakegen.family.requirements import included, lost_bounds
 from bakegen.family.source import Loc
 from bakegen.layers import ARCH
-from bakegen.plan import Ground, PlannedImage, full_reference, match
+from bakegen.plan import Ground, PlannedImage, full_reference, generated_dockerfile, match
 from bakegen.refs import ImageRef
 from bakegen.tree import Tree
-
 
 #: Groups that the bake file always has; bake prefers a group to a bake target of its name.
 RESERVED = {"default": "everything", "cpu": "the CPU images", "gpu": "the CUDA images"}
@@ -36,6 +37,12 @@ _GENERATED_ONLY = (
     "entrypoint",
     "cmd",
 )
+
+
+#: Parts of a manifest whose invalid values concern no image, or only those that name them.
+_LOCAL = {"version", "family", "description", "$schema", "dockerignore", "images", "bases", "groups"}
+#: https://learn.microsoft.com/windows/win32/fileio/naming-a-file: no file or directory can have these names.
+_WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +64,13 @@ def _at(variant: Variant, field: str | None = None, *more: str | int) -> Loc:
 
 
 def structure(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
-    """Yield faults of names: taken twice, reserved, unknown, in a circle."""
+    """Yield faults between values: names taken twice, reserved, unknown or in a circle; fields without effect."""
     yield from _names(family, variants)
     yield from _tags(family, variants)
     yield from _froms(family, variants)
     yield from _group_members(family, variants)
+    yield from _dockerfiles(variants)
+    yield from _idle(variants)
 
 
 def _names(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
@@ -84,6 +93,9 @@ def _names(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
                 "bake would build the group only",
                 on_key=True,
             )
+        if _WINDOWS.fullmatch(name):
+            why = "each image has a directory, and Windows can have none of that name"
+            yield Fault(key, f"an image cannot be called {name!r}", "take another name", why, on_key=True)
         if name in family.bases:
             yield Fault(
                 key, f"{name!r} is an image and a base", "rename one of them, so that 'from' is clear", on_key=True
@@ -97,14 +109,12 @@ def _names(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
                 "names must differ in more than case: each has a directory",
                 on_key=True,
             )
-    for variant in variants:
-        if variant.name != variant.origin and variant.origin in {v.name for v in variants}:
-            yield Fault(
-                _at(variant),
-                f"{variant.origin!r} names an image and the group of its variants",
-                "rename one of them",
-                on_key=True,
-            )
+    names = {variant.name for variant in variants}
+    for origin in dict.fromkeys(variant.origin for variant in variants if variant.name != variant.origin):
+        other = "an image" if origin in names else "a group" if origin in {*family.groups, *RESERVED} else ""
+        if other:
+            what = f"{origin!r} is the group of its variants and {other}"
+            yield Fault(("images", origin), what, "rename one of them", on_key=True)
     for origin in family.images.keys() - {variant.origin for variant in variants}:
         yield Fault(
             ("images", origin, "variants"),
@@ -115,6 +125,10 @@ def _names(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
 
 def _tags(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
     seen: dict[str, Variant] = {}
+    if family.registry is not None and not _valid_registry(family.registry):
+        what = f"{family.registry!r} is not a registry"
+        yield Fault(("registry",), what, "write host/path, such as ghcr.io/example, without a tag")
+        family = family.model_copy(update={"registry": None})
     for variant in variants:
         for index, tag in enumerate(variant.fields.tag or (variant.name,)):
             loc = _at(variant, "tag", index) if variant.fields.tag else _at(variant)
@@ -130,7 +144,7 @@ def _tags(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
             if ref.digest:
                 yield Fault(loc, f"{tag!r} is a digest; an image is tagged by name", "write tag: repository:tag")
             twin = seen.setdefault(str(ref), variant)
-            if twin is not variant:
+            if twin.name != variant.name:
                 yield Fault(
                     loc,
                     f"{variant.name} has the tag {tag!r} of {twin.name}",
@@ -218,46 +232,78 @@ def members(
     group: str, family: Family, targets: Mapping[str, Target], automatic: Mapping[str, tuple[str, ...]]
 ) -> tuple[str, ...]:
     """Return the images of one of the family's groups, in the order of ``targets``."""
-    model = family.groups[group]
-    found = {name for name, target in targets.items() if model.all or (model.target and target == model.target)}
-    for word in model.images:
-        if word in family.groups:
-            found.update(members(word, family, targets, automatic))
-        else:
+    found: set[str] = set()
+    seen, queue = {group}, [group]
+    for word in queue:  # grows as it is walked; each word is asked once
+        model = family.groups.get(word)
+        if model is None:
             found.update(automatic.get(word) or match(word, targets))
+            continue
+        found.update(name for name, target in targets.items() if model.all or target == model.target)
+        queue += [inner for inner in model.images if inner not in seen]
+        seen.update(model.images)
     return tuple(name for name in targets if name in found)
+
+
+def sound(rest: Family, variants: Sequence[Variant], cut: Iterable[Loc]) -> frozenset[str]:
+    """Return the definitions that no cut concerns: not their own fields, nor those of anything they are built from."""
+    cut = set(cut)
+    if any(loc[0] not in _LOCAL for loc in cut):
+        return frozenset()
+    of_images = {loc for loc in cut if loc[0] in {"images", "bases"}}
+    names = {name: variant.origin for variant in variants for name in (variant.name, variant.origin)}
+    some_gone = any(len(loc) == 2 or "variants" in loc for loc in of_images)  # noqa: PLR2004 - section and name
+    hurt = {str(loc[1]) for loc in of_images if loc[0] == "images" and len(loc) > 1}
+    hurt_bases = {str(loc[1]) for loc in of_images if loc[0] == "bases" and len(loc) > 1}
+    while True:
+        more = {
+            variant.origin
+            for variant in variants
+            if (name := variant.fields.from_)
+            and variant.origin not in hurt
+            and (name in hurt_bases or names.get(name) in hurt or (some_gone and name not in {*names, *rest.bases}))
+        }
+        if not more:
+            return frozenset(rest.images.keys() - hurt)
+        hurt |= more
 
 
 # --- within an image -----------------------------------------------------------------------------------------------
 
 
-def values(family: Family, variants: Sequence[Variant], tree: Tree) -> Iterator[Fault]:
-    """Yield faults of single images: files that are missing, commands that mean something else."""
+def values(variants: Sequence[Variant], tree: Tree) -> Iterator[Fault]:
+    """Yield faults of single values, whatever else the manifest says: files that are missing, commands that mean something else."""
     for variant in variants:
         yield from _files(variant, tree)
         yield from _commands(variant)
+        yield from _secrets(variant)
+
+
+def _idle(variants: Sequence[Variant]) -> Iterator[Fault]:
+    """Yield fields that have no effect beside the others of their image."""
+    for variant in variants:
+        name, given = variant.name, variant.fields.model_fields_set
         if variant.fields.dockerfile:
-            given = [name.rstrip("_") for name in _GENERATED_ONLY if name in variant.fields.model_fields_set]
-            for name in given:
-                what = f"{variant.name} has a hand-written Dockerfile, so {name!r} has no effect"
-                yield Fault(
-                    _at(variant, name), what, "write it into the Dockerfile, or leave 'dockerfile' out", on_key=True
-                )
-        elif "context" in variant.fields.model_fields_set:
-            what = f"'context' is for a hand-written Dockerfile; {variant.name} is generated"
+            for field in (field.rstrip("_") for field in _GENERATED_ONLY if field in given):
+                what = f"{name} has a hand-written Dockerfile, so {field!r} has no effect"
+                tip = "write it into the Dockerfile, or leave 'dockerfile' out"
+                yield Fault(_at(variant, field), what, tip, on_key=True)
+        elif "context" in given:
+            what = f"'context' is for a hand-written Dockerfile; {name} is generated"
             yield Fault(_at(variant, "context"), what, "remove it: the context is the project", on_key=True)
         if variant.fields.unfreeze and not (variant.fields.pip or variant.fields.torch):
-            yield Fault(
-                _at(variant, "unfreeze"),
-                f"{variant.name} installs no Python packages, so 'unfreeze' has no effect",
-                on_key=True,
-            )
-    if family.registry is not None and not _valid_registry(family.registry):
-        yield Fault(
-            ("registry",),
-            f"{family.registry!r} is not a registry",
-            "write host/path, such as ghcr.io/example, without a tag",
-        )
+            what = f"{name} installs no Python packages, so 'unfreeze' has no effect"
+            yield Fault(_at(variant, "unfreeze"), what, on_key=True)
+
+
+def _dockerfiles(variants: Sequence[Variant]) -> Iterator[Fault]:
+    """Yield hand-written Dockerfiles that stand where the generated one of another image belongs."""
+    generated = {generated_dockerfile(v.name).lower(): v.name for v in variants if v.fields.dockerfile is None}
+    for variant in variants:
+        owner = generated.get((variant.fields.dockerfile or "").lower())
+        if owner:
+            what = f"{variant.fields.dockerfile} is where the Dockerfile of {owner} is generated"
+            yield Fault(_at(variant, "dockerfile"), what, "move the hand-written one to a path of its own")
 
 
 def _valid_registry(text: str) -> bool:
@@ -271,9 +317,17 @@ def _valid_registry(text: str) -> bool:
 def _files(variant: Variant, tree: Tree) -> Iterator[Fault]:
     fields = variant.fields
     for index, path in enumerate(fields.pip):
-        yield from _expect(tree, path, ("file",), _at(variant, "pip", index), "a requirement file")
-        for other in included(path, tree):
-            yield from _expect(tree, other, ("file",), _at(variant, "pip", index), f"a file that {path} includes,")
+        loc = _at(variant, "pip", index)
+        yield from _expect(tree, path, ("file",), loc, "a requirement file")
+        found = included(path, tree)
+        for other in found:
+            if tree.kind(other) == "file" and not is_requirement_path(other):
+                what = f"{path} includes {other!r}, which cannot be mounted"
+                yield Fault(loc, what, "rename it: letters, digits and . _ / @ + - are taken")
+            yield from _expect(tree, other, ("file",), loc, f"a file that {path} includes,")
+        for other in (path, *found):
+            if tree.kind(other) == "file" and tree.text(other) is None:
+                yield Fault(loc, f"{other} is not readable as UTF-8 text", "pip and uv read requirements as UTF-8")
     for index, copy in enumerate(fields.copy_):
         if any(c in copy.src for c in "*?["):
             if not tree.glob(copy.src):
@@ -306,6 +360,14 @@ def _expect(tree: Tree, path: str, kinds: tuple[str, ...], loc: Loc, what: str) 
         )
     else:
         yield Fault(loc, f"{path} is a {found}", f"{article} is expected there".replace(", is", " is"))
+
+
+def _secrets(variant: Variant) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for index, secret in enumerate(variant.fields.secrets):
+        if secret.id in seen:
+            yield Fault(_at(variant, "secrets", index), f"{variant.name} has two secrets with the id {secret.id!r}")
+        seen.add(secret.id)
 
 
 def _commands(variant: Variant) -> Iterator[Fault]:
@@ -374,7 +436,7 @@ def uv_source(base: BaseFacts | None, bases: Mapping[str, BaseFacts]) -> str | N
 # --- between images --------------------------------------------------------------------------------------------------
 
 
-def together(family: Family, images: Iterable[PlannedImage]) -> Iterator[Fault]:
+def together(images: Iterable[PlannedImage]) -> Iterator[Fault]:
     """Yield faults between images: cache ids shared by what cannot share, platforms a parent does not have."""
     images = list(images)
     by_name = {image.name: image for image in images}

@@ -39,6 +39,12 @@ class Problem:
         return "\n    ".join(part for part in (head, self.why, self.next) if part)
 
 
+def by_place(problem: Problem) -> tuple[str, int, int, str]:
+    """Return the key that sorts problems as a reader meets them in the file."""
+    where = problem.where
+    return (where.path, where.line, where.column, problem.what) if where else ("", 0, 0, problem.what)
+
+
 class BakegenError(Exception):
     """Base of every error that is the user's to see; carries one or more problems."""
 

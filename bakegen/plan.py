@@ -131,6 +131,11 @@ class Plan:
         return graph.stages(near)
 
 
+def generated_dockerfile(name: str) -> str:
+    """Return where the Dockerfile of an image is rendered."""
+    return f"docker/{name}/Dockerfile"
+
+
 def match(word: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return the names that a name or glob stands for."""
     return tuple(name for name in names if name == word or fnmatchcase(name, word))

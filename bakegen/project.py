@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from bakegen import files
-from bakegen.errors import ManifestError, Problem
+from bakegen.checks import Fault
+from bakegen.errors import ManifestError, Problem, by_place
 from bakegen.family import Family
-from bakegen.family.load import Manifest
-from bakegen.family.load import load as load_manifest
+from bakegen.family.load import Invalid, Manifest, read
+from bakegen.family.source import MAX_BYTES, Source
 from bakegen.files import Change, DiskTree
 from bakegen.plan import Plan
 from bakegen.render import STALE, rendered
-from bakegen.resolve import Fault, resolve
+from bakegen.resolve import faults_of_rest, resolve
 
 MANIFEST = "bakegen.yaml"
 
@@ -35,7 +38,7 @@ class Project:
     def _plan(self) -> Plan:
         plan, faults = resolve(self.family, DiskTree(self.root))
         if plan is None:
-            raise ManifestError(*sorted((self._problem(fault) for fault in faults), key=_by_place))
+            raise ManifestError(*_problems(faults, self.manifest.source))
         return plan
 
     def plan(self) -> Plan:
@@ -48,7 +51,8 @@ class Project:
 
     def changes(self) -> tuple[Change, ...]:
         """Return what writing the rendered files would change on disk."""
-        return files.changes(self.root, self.render(), stale_in=STALE)
+        keep = {image.dockerfile for image in self._plan.images}
+        return files.changes(self.root, self.render(), stale_in=STALE, keep=keep)
 
     def write(self) -> tuple[Change, ...]:
         """Write the rendered files, all or none, and return what changed."""
@@ -56,27 +60,32 @@ class Project:
         files.apply(self.root, todo)
         return todo
 
-    def _problem(self, fault: Fault) -> Problem:
-        return Problem(fault.what, self.manifest.source.where(fault.loc, key=fault.on_key), fault.why, fault.next)
-
-
-def _by_place(problem: Problem) -> tuple[str, int, int, str]:
-    where = problem.where
-    return (where.path, where.line, where.column, problem.what) if where else ("", 0, 0, problem.what)
-
 
 def load(path: str | Path | None = None) -> Project:
-    """Return the project of a manifest: the one at ``path``, or bakegen.yaml here or in a directory above."""
+    """Return the project of a manifest: the one at ``path``, or bakegen.yaml here or in a directory above.
+
+    What is wrong with the manifest is one ManifestError, which names all that can be known in one go.
+    """
     chosen = Path(path) if path else find(Path.cwd())
-    if chosen.is_dir():
+    if path and chosen.is_dir():
         chosen /= MANIFEST
-    manifest = load_manifest(files.read_manifest(chosen), chosen.name if path is None else str(path))
-    return Project(chosen.resolve().parent, manifest)
+    found = read(files.read_manifest(chosen, MAX_BYTES + 1), str(path) if path else os.path.relpath(chosen))
+    root = chosen.resolve().parent
+    if isinstance(found, Invalid):
+        faults = faults_of_rest(found.rest, found.cut, DiskTree(root)) if found.rest else ()
+        raise ManifestError(*sorted({*found.problems, *_problems(faults, found.source)}, key=by_place))
+    return Project(root, found)
+
+
+def _problems(faults: Iterable[Fault], source: Source) -> list[Problem]:
+    """Return faults with their places, in the order of the lines."""
+    found = (Problem(fault.what, source.where(fault.loc, key=fault.on_key), fault.why, fault.next) for fault in faults)
+    return sorted(found, key=by_place)
 
 
 def find(start: Path) -> Path:
     """Return the nearest manifest at or above ``start``, or where it is missing."""
     for directory in (start, *start.parents):
-        if (directory / MANIFEST).is_file():
+        if os.path.lexists(directory / MANIFEST):
             return directory / MANIFEST
     return start / MANIFEST

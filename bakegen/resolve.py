@@ -12,6 +12,7 @@ from bakegen.family.bases import BaseFacts, facts
 from bakegen.family.expand import Variant, expand
 from bakegen.family.models import CacheMount, ImageFields, Torch
 from bakegen.family.requirements import included
+from bakegen.family.source import Loc
 from bakegen.layers import (
     ARCH,
     AptLayer,
@@ -25,7 +26,7 @@ from bakegen.layers import (
     VenvLayer,
     WorkdirLayer,
 )
-from bakegen.plan import Ground, Plan, PlannedImage, full_reference
+from bakegen.plan import Ground, Plan, PlannedImage, full_reference, generated_dockerfile
 from bakegen.tree import Tree
 
 UV_CACHE = "/root/.cache/uv"
@@ -35,14 +36,27 @@ WHEELS = "/root/.cache/wheels"
 def resolve(family: Family, tree: Tree) -> tuple[Plan | None, tuple[Fault, ...]]:
     """Return the plan and no faults, or no plan and every fault that was found."""
     variants = expand(family)
-    faults = [*checks.structure(family, variants), *checks.values(family, variants, tree)]
+    faults = [*checks.structure(family, variants), *checks.values(variants, tree)]
     parents = checks.parents_of(family, variants)
     if not graph.cycle(parents):
         images, more = _images(family, variants, parents, tree)
-        faults += [*more, *checks.together(family, images)]
+        faults += [*more, *checks.together(images)]
         if not faults:
             return Plan(family, images, _groups(family, images)), ()
     return None, tuple(dict.fromkeys(faults))
+
+
+def faults_of_rest(rest: Family, cut: frozenset[Loc], tree: Tree) -> tuple[Fault, ...]:
+    """Return the faults of what is left of a family without its invalid values, none of which follows from a cut.
+
+    Single values are checked everywhere, what lies between values only among images that no cut can concern.
+    """
+    variants = expand(rest)
+    sound = checks.sound(rest, variants, cut)
+    groups = rest.groups if len(sound) == len(rest.images) and not any(loc[0] == "groups" for loc in cut) else {}
+    images = {name: image for name, image in rest.images.items() if name in sound}
+    _, faults = resolve(rest.model_copy(update={"images": images, "groups": groups}), tree)
+    return tuple(dict.fromkeys([*checks.values(variants, tree), *faults]))
 
 
 def _images(
@@ -148,7 +162,7 @@ class _Resolver:
             base=self.ground.base.name if self.ground.base else None,
             from_ref=self.ground.ref,
             tags=fields.tag or (name,),
-            dockerfile=fields.dockerfile or f"docker/{name}/Dockerfile",
+            dockerfile=fields.dockerfile or generated_dockerfile(name),
             context=fields.context,
             generated=generated,
             distro=self.ground.distro,

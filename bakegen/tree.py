@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-Kind = Literal["file", "directory", "missing", "outside"]
+Kind = Literal["file", "directory", "special file", "missing", "outside"]
 
 
 class Tree(Protocol):
     """Files below the manifest, named by relative paths with forward slashes."""
 
     def kind(self, path: str) -> Kind:
-        """Return what stands at ``path``; ``outside`` when a link leads out of the project."""
+        """Return what stands at ``path``; ``outside`` when it, or a link in it, leads out of the project."""
         ...
 
     def glob(self, pattern: str) -> tuple[str, ...]:
         """Return the paths that match a pattern of COPY, sorted."""
         ...
 
-    def text(self, path: str) -> str:
-        """Return the text of a file that exists."""
+    def text(self, path: str) -> str | None:
+        """Return the text of a file that exists, or None when it is not readable as UTF-8."""
         ...

@@ -29,5 +29,5 @@ def verb(selection: tuple[str, ...], groups: bool, manifest: str | None, as_json
     else:
         table = rows(plan, plan.select(selection or ["*"]))
         header = ("IMAGE", "TARGET", "FROM", "TAG")
-        text = columns([header, *((r["image"], r["target"], r["from"], r["tags"][0]) for r in table)])
+        text = columns([header, *((str(r["image"]), r["target"], r["from"], r["tags"][0]) for r in table)])
     click.echo(to_json(table) if as_json else text)

@@ -41,11 +41,12 @@ def _variants(name: str, image: Image) -> Iterator[Variant]:
         yield Variant(name, name, image)
         return
     combinations = list(_combinations(image.variants))
-    extra: list[tuple[dict[str, str], list[Include]]] = []
     chosen = [(combination, _matching(combination, image.variants)) for combination in combinations]
-    for entry in image.variants.include:
-        if not any(entry in entries for _, entries in chosen) and _axes(entry):
-            extra.append((_axes(entry), [entry]))
+    extra = [
+        (_axes(entry), [entry])
+        for entry in image.variants.include
+        if not any(entry in entries for _, entries in chosen) and _axes(entry)
+    ]
     for combination, entries in chosen + extra:
         yield Variant(
             "-".join([name, *_suffix(combination)]),

@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
@@ -25,7 +26,7 @@ from pydantic_core import core_schema
 from bakegen.refs import ImageRef, parse_platform
 
 #: A space, and everything that ends a line or a word for the shell, HCL or BuildKit but is invisible to a reader.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class Model(BaseModel):
@@ -62,7 +63,7 @@ def _one_or_many(value: object) -> object:
 
 def relative_path(text: str) -> str:
     """Return ``text`` if it is a path inside the project, with forward slashes; else raise a ValueError."""
-    if not text or _CONTROL.search(text) or "\n" in text or "\t" in text:
+    if text != text.strip() or not text or _CONTROL.search(text) or "\n" in text or "\t" in text:
         raise ValueError(f"{text!r} is not a path")
     if "\\" in text:
         raise ValueError(f"{text!r}: write paths with forward slashes, on Windows too")
@@ -74,13 +75,20 @@ def relative_path(text: str) -> str:
     return "/".join(parts) or "."
 
 
+def is_requirement_path(text: str) -> bool:
+    """Return whether ``text`` can stand in a mount and in a command as it is."""
+    return re.fullmatch(r"[A-Za-z0-9._/@+-]+", text) is not None
+
+
 def _container_path(text: str) -> str:
     if not text.startswith("/") or _CONTROL.search(text) or "\n" in text:
         raise ValueError(f"{text!r} is not an absolute path in the image, such as /app")
     return text
 
 
-def _no_control(text: str) -> str:
+def _command(text: str) -> str:
+    if not text.strip():
+        raise ValueError("the command is empty")
     if bad := _CONTROL.search(text):
         raise ValueError(f"control character U+{ord(bad[0]):04X} is not allowed in a command")
     return text
@@ -88,7 +96,7 @@ def _no_control(text: str) -> str:
 
 def _env_value(text: str) -> str:
     """ENV has no escape for them: https://docs.docker.com/reference/dockerfile/#env."""
-    if bad := re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
+    if bad := re.search(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", text):
         raise ValueError(
             f"a Dockerfile cannot hold U+{ord(bad[0]):04X} in an environment variable; put such text into a file"
         )
@@ -96,8 +104,14 @@ def _env_value(text: str) -> str:
 
 
 def _any_text(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("U+0000 cannot be passed to a build")
+    if bad := re.search(r"[\x00\ud800-\udfff]", text):
+        raise ValueError(f"U+{ord(bad[0]):04X} cannot be passed to a build")
+    return text
+
+
+def _filled(text: str) -> str:
+    if not text:
+        raise ValueError("an empty text is not allowed here")
     return text
 
 
@@ -117,6 +131,12 @@ def _string(value: object) -> object:
 
 
 Text = Annotated[str, AfterValidator(_any_text)]
+FilledText = Annotated[
+    str,
+    AfterValidator(_any_text),
+    AfterValidator(_filled),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
 Name = Annotated[
     str,
     AfterValidator(
@@ -147,6 +167,13 @@ RequirementPath = Annotated[
     ),
 ]
 ContainerPath = Annotated[str, AfterValidator(_container_path)]
+MountPath = Annotated[
+    str,
+    AfterValidator(_container_path),
+    AfterValidator(
+        checked(r"/+[A-Za-z0-9._@+-][A-Za-z0-9._/@+-]*", "a path to mount at: letters, digits and . _ / @ + -")
+    ),
+]
 Platform = Annotated[str, AfterValidator(parse_platform)]
 AptPackage = Annotated[
     str,
@@ -165,8 +192,14 @@ EnvName = Annotated[
 ]
 EnvValue = Annotated[str, BeforeValidator(_string), AfterValidator(_env_value)]
 ArgValue = Annotated[str, BeforeValidator(_string), AfterValidator(_any_text)]
-CommandText = Annotated[str, AfterValidator(_no_control)]
+CommandText = Annotated[str, AfterValidator(_command)]
 UserName = Annotated[str, AfterValidator(checked(r"[a-z_][a-z0-9_-]{0,31}", "a user name such as app"))]
+Distro = Annotated[
+    str, AfterValidator(checked(r"[a-z0-9][a-z0-9.-]*", "a distribution's code name such as bookworm or ubuntu22.04"))
+]
+Tag = Annotated[str, AfterValidator(checked(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "a tag such as latest"))]
+SecretId = Annotated[str, AfterValidator(checked(r"[A-Za-z0-9_.-]+", "the id of a secret: letters, digits and . _ -"))]
+UserId = Annotated[int, Field(ge=0, le=2**32 - 2)]
 CacheId = Annotated[
     str, AfterValidator(checked(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a cache id: letters, digits and . _ / -"))
 ]

@@ -10,8 +10,9 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bakegen.errors import ManifestError, Problem
+from bakegen.errors import ManifestError, Problem, by_place
 from bakegen.family.models import Family
+from bakegen.family.salvage import salvage
 from bakegen.family.source import Loc, Source, parse
 
 #: pydantic's words for Python types, in the words of YAML.
@@ -23,8 +24,8 @@ _TYPES = {
     "model_type": "a mapping of keys to values",
     "model_attributes_type": "a mapping of keys to values",
     "tuple_type": "a list",
-    "enum": "one of",
-    "literal_error": "one of",
+    "enum": "",
+    "literal_error": "",
 }
 
 
@@ -36,20 +37,37 @@ class Manifest:
     source: Source
 
 
-def load(text: bytes, path: str) -> Manifest:
-    """Return the family written in ``text``; ``path`` is what errors call it. Raises ManifestError."""
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """A manifest with values that are not valid: its problems, and what is left without these values."""
+
+    problems: tuple[Problem, ...]
+    source: Source
+    rest: Family | None
+    cut: frozenset[Loc]
+
+
+def read(text: bytes, path: str) -> Manifest | Invalid:
+    """Return the family written in ``text``; ``path`` is what errors call it. What is not YAML is a ManifestError."""
     source = parse(text, path)
     try:
-        family = Family.model_validate(source.data)
+        return Manifest(Family.model_validate(source.data), source)
     except ValidationError as error:
-        raise ManifestError(*problems_of(error, source)) from None
-    return Manifest(family, source)
+        return Invalid(tuple(problems_of(error, source)), source, *salvage(source.data))
+
+
+def load(text: bytes, path: str) -> Manifest:
+    """Return the family written in ``text``; ``path`` is what errors call it. Raises ManifestError."""
+    found = read(text, path)
+    if isinstance(found, Invalid):
+        raise ManifestError(*found.problems)
+    return found
 
 
 def problems_of(error: ValidationError, source: Source) -> list[Problem]:
     """Return pydantic's findings as problems, in the order of the lines."""
     found = [_problem(detail, source) for detail in error.errors(include_url=False)]
-    return sorted(set(found), key=lambda p: (p.where.line, p.where.column, p.what) if p.where else (0, 0, p.what))
+    return sorted(set(found), key=by_place)
 
 
 def _problem(detail: ErrorDetails, source: Source) -> Problem:
@@ -123,8 +141,11 @@ def _item_of(kind: Any) -> Any:  # noqa: ANN401 - see _model_in
 def _dotted(loc: Loc) -> str:
     """Return a location as a path: ``images.asr.pip[0]``."""
     text = ""
-    for step in loc:
-        text += f"[{step}]" if isinstance(step, int) else ("" if step == "[key]" else f".{step}")
+    for step in loc[:-2] if loc[-1:] == ("[key]",) else loc:  # the message names the key
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f".{step}" if step.isprintable() and step.strip() else f".{step!r}"
     return text.removeprefix(".")
 
 

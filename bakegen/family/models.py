@@ -18,22 +18,28 @@ from bakegen.family.fields import (
     ContainerPath,
     CudaVersion,
     DistributionName,
+    Distro,
     EnvName,
     EnvValue,
+    FilledText,
     Many,
     Mode,
     Model,
+    MountPath,
     Name,
     Platform,
     PythonVersion,
     Reference,
     RelativePath,
     RequirementPath,
+    SecretId,
     Several,
     Short,
+    Tag,
     TargetName,
     Text,
     Url,
+    UserId,
     UserName,
     Version,
 )
@@ -45,11 +51,11 @@ Sharing = Literal["shared", "private", "locked"]
 class CacheMount(Model):
     """One ``--mount=type=cache``: identity is id plus uid, gid and mode, as in BuildKit."""
 
-    target: ContainerPath = Field(description="directory that is kept between builds")
+    target: MountPath = Field(description="directory that is kept between builds")
     id: CacheId | None = Field(default=None, description="default: the target, the distribution and the architecture")
     sharing: Sharing = "shared"
-    uid: int | None = Field(default=None, ge=0)
-    gid: int | None = Field(default=None, ge=0)
+    uid: UserId | None = None
+    gid: UserId | None = None
     mode: Mode | None = None
 
 
@@ -72,9 +78,7 @@ class Base(Model):
 
     ref: Reference
     target: TargetName | None = Field(default=None, description="default: cuda for nvidia/cuda, else cpu")
-    distro: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")] | None = Field(
-        default=None, description="code name, part of cache ids; default: read from the tag"
-    )
+    distro: Distro | None = Field(default=None, description="code name, part of cache ids; default: read from the tag")
     python: PythonVersion | None = Field(
         default=None, description="the interpreter it brings; default: read from python:X.Y tags"
     )
@@ -108,10 +112,10 @@ class Run(Model):
 class Secret(Model):
     """A BuildKit secret, mounted in every step that installs or runs; it never reaches a layer or the bake file's values."""
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    id: SecretId
     env: EnvName | None = Field(default=None, description="taken from this variable of the host")
-    src: str | None = Field(default=None, description="taken from this file of the host")
-    target: ContainerPath | None = Field(default=None, description="file in the step; default: /run/secrets/ID")
+    src: FilledText | None = Field(default=None, description="taken from this file of the host")
+    target: MountPath | None = Field(default=None, description="file in the step; default: /run/secrets/ID")
     as_env: EnvName | None = Field(default=None, description="variable in the step, instead of a file")
 
     @model_validator(mode="after")
@@ -142,9 +146,9 @@ class ImageFields(Model):
     unfreeze: Many[DistributionName] = Field(
         default=(), description="packages of the parent that this image may replace"
     )
-    env: dict[EnvName, EnvValue] = {}
+    env: dict[EnvName, EnvValue] = Field(default={})
     args: dict[EnvName, ArgValue] = Field(default={}, description="build arguments, visible to run")
-    labels: dict[Annotated[Text, Field(min_length=1)], Text] = {}
+    labels: dict[FilledText, Text] = Field(default={})
     user: UserName | None = None
     workdir: ContainerPath | None = None
     entrypoint: Several[Text] | None = None
@@ -201,7 +205,7 @@ class Defaults(Model):
     user: UserName = "root"
     workdir: ContainerPath = "/app"
     platforms: Many[Platform] = ()
-    labels: dict[Annotated[Text, Field(min_length=1)], Text] = {}
+    labels: dict[FilledText, Text] = Field(default={})
     uv: Version = Field(default="0.13.9", description="version of uv that installs")
     pip: Version = Field(default="26.3", description="version of pip that installs")
 
@@ -221,10 +225,10 @@ class Family(Model):
     family: Name
     description: Text = ""
     registry: str | None = Field(default=None, description="prefix of every tag, such as ghcr.io/example/subtitles")
-    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")] = "latest"
-    bases: dict[Name, Annotated[Base, Short("ref")]] = {}
+    tag: Tag = "latest"
+    bases: dict[Name, Annotated[Base, Short("ref")]] = Field(default={})
     defaults: Defaults = Defaults()
     indexes: Indexes = Indexes()
     images: dict[Name, Image] = Field(min_length=1)
-    groups: dict[Name, Annotated[Group, Short("images")]] = {}
+    groups: dict[Name, Annotated[Group, Short("images")]] = Field(default={})
     dockerignore: bool = Field(default=True, description="false: .dockerignore stays in the user's hands")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from bakegen.tree import Tree
 
-_INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]+(?P<path>[^\s#]+)")
+_INCLUDE = re.compile(r"^\s*(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|=))(?P<path>[^\s#]+)")
 _INSTALL = re.compile(r"\b(?:pip3?(?:\.\d+)?|uv\s+pip)\s+install\b")
 
 
@@ -21,9 +21,8 @@ def included(path: str, tree: Tree) -> tuple[str, ...]:
     queue = [path]
     while queue:
         current = queue.pop(0)
-        if tree.kind(current) != "file":
-            continue
-        for line in tree.text(current).splitlines():
+        text = tree.text(current) if tree.kind(current) == "file" else None
+        for line in (text or "").splitlines():
             if (match := _INCLUDE.match(line)) and "://" not in match["path"]:
                 target = posixpath.normpath(posixpath.join(posixpath.dirname(current), match["path"]))
                 if target not in found and target != path:

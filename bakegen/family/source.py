@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from bakegen.errors import ManifestError, Problem, Where
+from bakegen.errors import ManifestError, Problem, Where, by_place
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_NODES = 400_000
@@ -87,7 +87,7 @@ def parse(text: bytes, path: str) -> Source:
     if len(text) > MAX_BYTES:
         raise ManifestError(
             Problem(
-                f"the manifest has {len(text) / 1e6:.1f} MB; at most {MAX_BYTES / 1e6:.1f} MB are read",
+                f"the manifest is larger than {MAX_BYTES / 1e6:.0f} MB",
                 Where(path),
                 next="500 images take about 0.2 MB: is this the right file?",
             )
@@ -102,7 +102,7 @@ def parse(text: bytes, path: str) -> Source:
     except yaml.YAMLError as error:
         raise ManifestError(Problem(f"not YAML: {error}".splitlines()[0], Where(path))) from None
     if builder.problems:
-        raise ManifestError(*builder.problems)
+        raise ManifestError(*sorted(builder.problems, key=by_place))
     root = builder.root
     if root is None or root.value is None:
         raise ManifestError(
@@ -151,7 +151,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, path: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     where = Where(path, mark.line + 1, mark.column + 1) if mark else Where(path)
     what = str(error.problem or error.context or "not YAML")
-    if mark and "cannot start any token" in what and _character(text, mark.line, mark.column) == "\t":
+    if mark and _character(text, mark.line, mark.column) == "\t":
         return Problem("a tab cannot indent YAML", where, next="indent with spaces")
     if "undefined alias" in what:
         return Problem(what, where, next="an anchor (&name) must stand before its alias (*name)")

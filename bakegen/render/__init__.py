@@ -46,7 +46,7 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         plan=plan,
         family=plan.family,
         manifest=manifest,
-        contexts=partial(contexts, plan),
+        contexts=contexts,
         relative=dockerfile_in_context,
     )
     if plan.family.dockerignore:
@@ -54,14 +54,14 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
     return dict(sorted(files.items()))
 
 
-def contexts(plan: Plan, image: PlannedImage) -> dict[str, str]:
+def contexts(image: PlannedImage) -> dict[str, str]:
     """Return the named contexts of an image: what its FROM names, as the bake target that builds it."""
     if image.parent is None:
         return {}
     names = {ImageRef.parse(image.from_ref).context_name}
     if not image.generated:
         names.add(image.parent)  # FROM base, the way bake files are written by hand
-    return {name: f"target:{image.parent}" for name in sorted(names)}
+    return dict.fromkeys(sorted(names), f"target:{image.parent}")
 
 
 def dockerfile_in_context(image: PlannedImage) -> str:
