@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bakegen.plan import Plan, PlannedImage, full_reference
@@ -37,16 +37,23 @@ def tree(plan: Plan, names: Sequence[str]) -> str:
     for root in sorted({_root(image) for image in shown if image.parent is None}):
         base = plan.family.bases.get(root)
         lines.append(f"{root}  {base.ref.name}:{base.ref.tag or 'latest'}" if base else root)
-        lines += _branch(root, children, "")
+        lines += _branch(root, children)
     return "\n".join(lines)
 
 
-def _branch(node: str, children: dict[str, list[str]], indent: str) -> Iterator[str]:
-    below = sorted(children.get(node, ()))
-    for name in below:
-        last = name == below[-1]
+def _branch(root: str, children: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Return the lines below a root; a stack of our own, for chains are deeper than Python's."""
+    stack = [(name, "", last) for name, last in _marked(children.get(root, ()))]
+    while stack:
+        name, indent, last = stack.pop()
         yield f"{indent}{'└── ' if last else '├── '}{name}"
-        yield from _branch(name, children, indent + ("    " if last else "│   "))
+        below = indent + ("    " if last else "│   ")
+        stack += [(child, below, last) for child, last in _marked(children.get(name, ()))]
+
+
+def _marked(names: Sequence[str]) -> list[tuple[str, bool]]:
+    """Return names in reverse, each with whether it is the last in order."""
+    return [(name, index == 0) for index, name in enumerate(sorted(names, reverse=True))]
 
 
 def mermaid(plan: Plan, names: Sequence[str]) -> str:
