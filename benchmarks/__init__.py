@@ -1,0 +1,1 @@
+"""Benchmarks: whole processes, alternating, as ratios within one run."""
