@@ -252,7 +252,7 @@ def sound(rest: Family, variants: Sequence[Variant], cut: Iterable[Loc]) -> froz
         return frozenset()
     of_images = {loc for loc in cut if loc[0] in {"images", "bases"}}
     names = {name: variant.origin for variant in variants for name in (variant.name, variant.origin)}
-    some_gone = any(len(loc) == 2 or "variants" in loc for loc in of_images)  # noqa: PLR2004 - section and name
+    some_gone = any(len(loc) <= 2 or "variants" in loc for loc in of_images)  # noqa: PLR2004 - section and name
     hurt = {str(loc[1]) for loc in of_images if loc[0] == "images" and len(loc) > 1}
     hurt_bases = {str(loc[1]) for loc in of_images if loc[0] == "bases" and len(loc) > 1}
     while True:

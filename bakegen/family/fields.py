@@ -171,7 +171,10 @@ MountPath = Annotated[
     str,
     AfterValidator(_container_path),
     AfterValidator(
-        checked(r"/+[A-Za-z0-9._@+-][A-Za-z0-9._/@+-]*", "a path to mount at: letters, digits and . _ / @ + -")
+        checked(
+            r"(?!.*/\.\.(/|$))/+[A-Za-z0-9._@+-][A-Za-z0-9._/@+-]*",
+            "a path to mount at: letters, digits and . _ / @ + -, no '..'",
+        )
     ),
 ]
 Platform = Annotated[str, AfterValidator(parse_platform)]

@@ -77,7 +77,7 @@ def _problem(detail: ErrorDetails, source: Source) -> Problem:
         return _unknown_key(loc, source)
     if kind == "missing":
         return Problem(f"{name} is missing", source.where(loc[:-1]))
-    where = source.where(loc, key=loc[-1] == "[key]")
+    where = source.where(loc[:-1], key=True) if loc[-1] == "[key]" else source.where(loc)
     if kind == "value_error":
         return Problem(f"{name}: {detail['ctx']['error']}", where, next=_number_tip(loc, source))
     if kind in _TYPES:

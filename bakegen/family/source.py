@@ -42,6 +42,7 @@ class Node:
     line: int
     column: int
     raw: str = ""
+    plain: bool = False
     size: int = 1
     anchor: str | None = None
     children: dict[str | int, Node] = field(default_factory=dict)
@@ -62,10 +63,13 @@ class Source:
         return value
 
     def node(self, loc: Loc) -> Node | None:
-        """Return the value at ``loc``, or None when nothing stands there."""
-        node: Node | None = self.root
+        """Return the value at ``loc``, or None when nothing stands there; a lone item is its list's first."""
+        node = self.root
         for step in loc:
-            node = node.children.get(step) if node else None
+            child = node.children.get(step)
+            if child is None and (step != 0 or isinstance(node.value, list)):
+                return None
+            node = child or node
         return node
 
     def where(self, loc: Loc, *, key: bool = False) -> Where:
@@ -205,18 +209,18 @@ class _Builder:
             self._fail(f"the tag {event.tag} has no meaning here", line, column, "remove it")
         plain = event.implicit[0] and event.tag is None
         value = resolve(event.value) if plain else event.value
-        return Node(value, line, column, raw=event.value, anchor=event.anchor)
+        return Node(value, line, column, raw=event.value, plain=plain, anchor=event.anchor)
 
     def _alias(self, name: str, line: int, column: int) -> Node:
         target = self._anchors.get(name)
         if any(node.anchor == name for node, _ in self._stack):
             self._fail(f"the anchor &{name} contains itself", line, column, f"*{name} must not stand inside &{name}")
-            return Node(None, line, column)
+            return Node({}, line, column)  # fits everywhere, merges included: one problem is enough
         if target is None:
             self._fail(
                 f"*{name} refers to an anchor that does not exist", line, column, "an anchor stands before its alias"
             )
-            return Node(None, line, column)
+            return Node({}, line, column)  # fits everywhere, merges included: one problem is enough
         return target
 
     def _open(self, node: Node) -> None:
@@ -259,7 +263,7 @@ class _Builder:
         for key, value in _pairs(items):
             if isinstance(key.value, (dict, list)):
                 self._fail("a key must be a plain word, not a list or a mapping", key.line, key.column)
-            elif key.raw == "<<" and key.value == "<<":
+            elif key.raw == "<<" and key.plain:
                 merged.extend(self._merge_sources(value))
             elif key.raw in node.children:
                 first = node.keys[key.raw]
