@@ -1,0 +1,212 @@
+"""One build from request to result: look at the engine, bake wave by wave, keep the record, tell what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bakegen.build.failure import Wreck, failure_error
+from bakegen.build.interrupts import stop_wishes
+from bakegen.build.rundir import RunDirectory
+from bakegen.build.settings import exporting, settings_file
+from bakegen.build.tracker import Tracker
+from bakegen.build.watch import Watch, record, result_of
+from bakegen.build.waves import lineages, union, waves
+from bakegen.engine.allow import check_access
+from bakegen.engine.bake import BakeRequest, bake, bake_print, parents
+from bakegen.engine.client import docker_command
+from bakegen.engine.info import start_inspect
+from bakegen.errors import Cancelled, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from bakegen.build.interrupts import Wish
+    from bakegen.build.model import BuildRequest, BuildResult, Display, Outcome
+    from bakegen.engine.bake import Definition
+    from bakegen.engine.info import Builder
+    from bakegen.errors import BakegenError
+
+TICK = 0.1  # seconds between two looks at the images; the display and a wish to stop are never later than that
+GRACE = 5.0  # seconds that a cancelled bake gets before it is ended
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a build takes from outside, to be replaced in tests."""
+
+    clock: Callable[[], float] = time.monotonic
+    today: Callable[[], datetime] = lambda: datetime.now(UTC)
+    env: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What all bakes of one build have in common. ``lineage`` is each target's ancestors and itself."""
+
+    request: BuildRequest
+    docker: tuple[str, ...]
+    definition: Definition
+    lineage: Mapping[str, frozenset[str]]
+    files: tuple[Path, ...]
+    watch: Watch
+    wish: Wish
+    clock: Callable[[], float]
+    display: Display | None
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+def build(
+    request: BuildRequest,
+    *,
+    display: Display | None = None,
+    docker_cmd: Sequence[str] | None = None,
+    builder: Future[Builder] | None = None,
+    world: World | None = None,
+) -> BuildResult:
+    """Build what is requested and return what came of it.
+
+    ``builder`` is what ``engine.info.start_inspect`` returned, for callers who can ask early. Raises UsageError for
+    access that was not granted, EngineError when docker, buildx or the engine cannot do it, BuildFailed when an image
+    does not build, FilesError when the run cannot be recorded, and Cancelled after Ctrl-C.
+    """
+    world = world or World()
+    docker = tuple(docker_cmd or docker_command())
+    asked = builder or start_inspect(docker, request.builder)
+    definition = _definition(request, docker)
+    check_access(definition, request.root, request.allow, world.env)
+    found = asked.result()
+    links = parents(definition)
+    lineage = lineages({name: links.get(name, ()) for name in (*request.targets, *links)})
+    with stop_wishes() as wish, RunDirectory(request.root, world.today()) as directory:
+        settings = settings_file(request, definition, found)
+        extra = (directory.text("override.json", settings),) if settings else ()
+        tracker = Tracker(
+            [name for name in lineage if name in union(request.targets, lineage)],
+            {name: line - {name} for name, line in lineage.items()},
+            request.targets,
+            exporting(request, definition, found),
+            world.clock(),
+        )
+        files = (*request.files, *extra)
+        watch = Watch(tracker, directory)
+        work = _Work(request, docker, definition, lineage, files, watch, wish, world.clock, display)
+        return _run(work, world.today())
+
+
+def _definition(request: BuildRequest, docker: tuple[str, ...]) -> Definition:
+    """Return the bake targets that will be solved, as the caller knows them or as buildx reads them."""
+    if request.definition is not None:
+        return request.definition
+    printed = bake_print(request.files, request.targets, request.root, docker, request.sets)
+    targets: Definition = printed.get("target") or {}
+    return targets
+
+
+def _run(work: _Work, started: datetime) -> BuildResult:
+    """Bake every wave; whatever ends that early, the display and the record say so before it is raised."""
+    directory, tracker = work.watch.directory, work.watch.tracker
+    directory.result({"id": directory.id, "status": "running", "started": started.isoformat()})
+    outcome: Outcome = "failed"
+    try:
+        error = _bake_all(work)
+        outcome = "cancelled" if isinstance(error, Cancelled) else "failed" if error else "built"
+    finally:
+        if outcome != "built":
+            tracker.end(union(work.request.targets, work.lineage), outcome)
+        snapshot = tracker.snapshot(work.clock())
+        if work.display:
+            work.display.close(snapshot, outcome)
+    result = replace(result_of(snapshot, directory, outcome, work.digests), warnings=tuple(tracker.warnings))
+    directory.result(record(result, started.isoformat(), work.request.output))
+    if error:
+        raise error
+    return result
+
+
+def _bake_all(work: _Work) -> BakegenError | None:
+    """Bake wave after wave until all are done or something goes wrong; return that."""
+    selected = [name for name in work.lineage if name in work.request.targets]
+    try:
+        for number, wave in enumerate(waves(selected, work.lineage), 1):
+            error = _stopped(work) if work.wish.count else _bake(work, wave, number)
+            if error:
+                return error
+    except KeyboardInterrupt:  # raised only where no handler could be set; the bake was stopped on the way here
+        return _stopped(work)
+    return None
+
+
+def _bake(work: _Work, wave: tuple[str, ...], number: int) -> BakegenError | None:
+    """Bake one wave to its end and return what went wrong, if anything."""
+    request, tracker = work.request, work.watch.tracker
+    solved = union(wave, work.lineage)
+    metadata = work.watch.directory.path / f"metadata-{number}.json"
+    tracker.begin(solved)
+    text, returncode = _follow(
+        work,
+        BakeRequest(
+            targets=wave,
+            files=work.files,
+            cwd=request.root,
+            builder=request.builder,
+            output=request.output,
+            sets=request.sets,
+            allow=request.allow,
+            metadata_file=metadata,
+        ),
+    )
+    if returncode and work.wish.count:
+        return _stopped(work)
+    if returncode:
+        wreck = Wreck(tracker.failures(), text, solved)
+        return failure_error(wreck, work.definition, work.watch.tail, work.watch.log_path)
+    tracker.end(solved, "built")
+    work.digests.update(_digests(metadata))
+    return None
+
+
+def _follow(work: _Work, request: BakeRequest) -> tuple[str, int]:
+    """Run one bake, taking in what it reports; return the lines that were no progress, and the exit code."""
+    text: list[str] = []
+    wishes, shown, deadline = 0, 0.0, float("inf")
+    with bake(request, work.docker) as process:
+        for line in process.lines(TICK):
+            now = work.clock()
+            if line is not None and (words := work.watch.take(line, now)):
+                text.append(words)
+            if work.wish.count > wishes:
+                wishes, deadline = work.wish.count, now + GRACE
+                process.interrupt()
+            elif now > deadline:
+                process.kill()
+            if now >= shown + TICK:
+                shown = now
+                work.watch.directory.flush()
+                if work.display:
+                    work.display.update(work.watch.tracker.snapshot(now))
+        return "\n".join(text), process.wait()
+
+
+def _stopped(work: _Work) -> Cancelled:
+    where = work.watch.directory.shown.as_posix()
+    return Cancelled(
+        Problem("stopped; the engine has cancelled the build", next=f"finished steps are cached; record: {where}")
+    )
+
+
+def _digests(metadata: Path) -> dict[str, str]:
+    """Return the index digest of each target, from what `--metadata-file` holds after a bake that went well."""
+    found: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        for name, values in json.loads(metadata.read_bytes()).items():
+            if isinstance(values, dict) and "containerimage.digest" in values:
+                found[name] = str(values["containerimage.digest"])
+    return found
