@@ -34,6 +34,11 @@ def main(argv: list[str]) -> int:
     except LabError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+    except OSError as error:
+        sys.stderr.write(
+            f"error: the lab cannot use one of its files\n  why: {error}\n  do:  mend that, or set BAKEGEN_LAB_HOME\n"
+        )
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -33,7 +33,7 @@ class State(NamedTuple):
 
     registry_port: int
     subnet: str
-    standins: str  # the directory in the cache whose content is in the registry
+    bases: dict[str, str]  # the stand-ins in the registry: name in FROM -> repository@digest
 
     @classmethod
     def read(cls, layout: Layout) -> State | None:
@@ -54,9 +54,9 @@ def answers(layout: Layout) -> bool:
     return state is not None and _docker_answers(layout) and _registry_answers(state.registry_port)
 
 
-def start(layout: Layout, standins: str = "") -> State:
+def start(layout: Layout, bases: dict[str, str]) -> State:
     """Start registry and dockerd; the caller holds the lock and has removed what an earlier engine left."""
-    state = _decide(layout)._replace(standins=standins)
+    state = _decide(layout, bases)
     state.write(layout)
     for directory in (layout.runtime, layout.data, layout.logs, layout.registry_data):
         directory.mkdir(parents=True, exist_ok=True)
@@ -80,22 +80,31 @@ def stop(layout: Layout) -> None:
     _unmount(layout)
     net.tear_down(layout, net.subnet(state.subnet) if state else None)
     shutil.rmtree(layout.runtime, ignore_errors=True)
+    _remove_container_records(layout)
     _remove_cgroups(layout)
 
 
 def mounts(layout: Layout) -> list[str]:
-    """Mount points below the lab's directories, the deepest first."""
+    """Mount points at or below the lab's directories, the deepest first."""
     roots = tuple(f"{os.path.realpath(path)}/" for path in (layout.runtime, layout.data))
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     for written, meant in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         points = [point.replace(written, meant) for point in points]
-    return sorted((point for point in points if point.startswith(roots)), reverse=True)
+    return sorted((point for point in points if f"{point}/".startswith(roots)), reverse=True)
 
 
 def _unmount(layout: Layout) -> None:
     for point in mounts(layout):
         if not succeeds(["umount", point]):
             run(["umount", "--lazy", point], what=f"cannot unmount {point}")
+
+
+def _remove_container_records(layout: Layout) -> None:
+    """Remove what runc keeps in a directory of the whole machine about steps whose processes were killed."""
+    for record in Path("/run/runc").glob("*/state.json"):
+        with contextlib.suppress(OSError):
+            if f"/{layout.name}/" in record.read_text():
+                shutil.rmtree(record.parent)
 
 
 def _remove_cgroups(layout: Layout) -> None:
@@ -107,16 +116,16 @@ def _remove_cgroups(layout: Layout) -> None:
                 Path(directory).rmdir()
 
 
-def _decide(layout: Layout) -> State:
+def _decide(layout: Layout, bases: dict[str, str]) -> State:
     """Keep the port and subnet of the last start while they are free, else choose others."""
     last = State.read(layout)
     port = _free_port([last.registry_port] if last else [5000])
     taken = net.routed()
     if last and not any(ipaddress.IPv4Network(last.subnet).overlaps(other) for other in taken):
-        return State(port, last.subnet, "")
+        return State(port, last.subnet, bases)
     # dockerd would give the bridge its old address again from what it remembers of its networks
     shutil.rmtree(layout.data / "network", ignore_errors=True)
-    return State(port, str(net.choose_subnet(taken, int(layout.id, 16)).whole), "")
+    return State(port, str(net.choose_subnet(taken, int(layout.id, 16)).whole), bases)
 
 
 def _free_port(wanted: list[int]) -> int:

@@ -11,7 +11,7 @@ import platform
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
-from .shell import LabError, run, step
+from .shell import LabError, run, say, step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,15 @@ OWN_RELEASE = (
     "libnfnetlink0",
     "libnetfilter-conntrack3",
 )
+PROGRAMS = (
+    "usr/sbin/dockerd",
+    "usr/bin/docker",
+    "usr/libexec/docker/cli-plugins/docker-buildx",
+    "usr/bin/containerd",
+    "usr/bin/docker-registry",
+    "usr/sbin/runc",
+)
+TARGET = "$(REPO_URI) $(RELEASE) $(COMPONENT)"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
@@ -67,11 +76,15 @@ def mirror() -> Mirror:
     what = "cannot tell which Debian mirror to use"
     todo = "configure apt (sources for this release, component main), run `apt-get update`, then try again"
     listing = run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"],
+        # --no-release-info: also what has not been downloaded yet by an `apt-get update`
+        ["apt-get", "indextargets", "--no-release-info", f"--format={TARGET}", "Created-By: Packages"],
         what=what,
         todo=todo,
     )
     rows = [line.split() for line in listing.splitlines()]
+    rows.sort(
+        key=lambda row: "/debian" in row[0]
+    )  # the last one counts: others too publish suites named after Debian's
     found = {suite: uri.rstrip("/") for uri, suite, component in rows if component == "main"}
     if release not in found:
         raise LabError(what, f"apt knows no source for {release} main", todo)
@@ -81,7 +94,11 @@ def mirror() -> Mirror:
 def fetch(layout: Layout) -> None:
     """Have the engine's programs in the prefix; at once when they are there already."""
     if layout.prefix.is_dir():
-        return
+        missing = [program for program in PROGRAMS if not (layout.prefix / program).exists()]
+        if not missing:
+            return
+        say(f"{layout.prefix} lacks {', '.join(missing)}: making it anew")
+        shutil.rmtree(layout.prefix)
     source = mirror()
     suite = os.environ.get("BAKEGEN_LAB_SUITE", "forky")
     with step(f"apt-get update (own lists: {source.release} and {suite})"):
@@ -138,10 +155,10 @@ def _unpack(layout: Layout) -> None:
         run(["dpkg", "-x", package, fresh], what=f"cannot unpack {package.name}", todo=f"delete {package}, try again")
     _link_client(fresh)
     _write_iptables_wrappers(fresh)
-    for program in ("usr/sbin/dockerd", "usr/bin/docker", "usr/bin/containerd", "usr/bin/docker-registry"):
+    for program in PROGRAMS:
         run(
-            [fresh / program, "--version"],
-            what=f"{program} from Debian testing does not run here",
+            [fresh / program, "version" if program.endswith("buildx") else "--version"],
+            what=f"{program} does not run here",
             todo="if the message names GLIBC, set BAKEGEN_LAB_SUITE=trixie and delete the lab's cache/debs",
         )
     fresh.rename(layout.prefix)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .layout import Layout
 
 MINIMUM_FREE = 6_000_000_000  # bytes: 0.5 GB of packages, 1 GB of stand-ins, and room for one small family of images
+RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 TOOLS = {"ip": "iproute2", "wget": "wget", "mount": "mount"}  # wget: debootstrap downloads with it
 
 
@@ -21,9 +22,9 @@ def check(layout: Layout) -> None:
     """Raise LabError on the first thing that this machine lacks."""
     check_root()
     release_codename()
-    _check_disk(layout)
+    check_disk(layout)
     _install_tools()
-    _check_overlay(layout)
+    check_overlay(layout)
 
 
 def check_root() -> None:
@@ -43,7 +44,8 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def _check_disk(layout: Layout) -> None:
+def check_disk(layout: Layout) -> None:
+    """Raise LabError unless there is room for the engine and its bases."""
     free = free_bytes(layout.home)
     if free < MINIMUM_FREE:
         raise LabError(
@@ -69,7 +71,7 @@ def _install_tools() -> None:
         )
 
 
-def _check_overlay(layout: Layout) -> None:
+def check_overlay(layout: Layout) -> None:
     """Mount an overlay where the images will be: the kernel may lack it, or the file system refuse to be its upper."""
     probe = layout.home / "overlay-probe"
     dirs = {name: probe / name for name in ("lower", "upper", "work", "merged")}
@@ -90,16 +92,16 @@ def _check_overlay(layout: Layout) -> None:
         )
 
 
-def nameservers() -> list[str]:
-    """DNS servers that containers can reach: BAKEGEN_LAB_DNS, else the machine's IPv4 ones that are not loopback.
+def nameservers(*files: Path) -> list[str]:
+    """Return DNS servers that containers can reach: BAKEGEN_LAB_DNS, else the machine's IPv4 ones that are not loopback.
 
-    The bridge has no IPv6. A container cannot reach the machine's loopback; systemd-resolved keeps the real servers in a file of its own.
+    The bridge has no IPv6. A container cannot reach the machine's loopback; systemd-resolved keeps the real servers in a second file.
     """
     chosen = os.environ.get("BAKEGEN_LAB_DNS", "").split()
     if chosen:
         return chosen
-    for path in ("/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"):
-        found = [server for server in _resolv_conf(Path(path)) if ":" not in server and not server.startswith("127.")]
+    for path in files or RESOLV_CONF:
+        found = [server for server in _resolv_conf(path) if ":" not in server and not server.startswith("127.")]
         if found:
             return found
     say("no IPv4 DNS server outside loopback is configured: RUN steps will not resolve names (set BAKEGEN_LAB_DNS)")

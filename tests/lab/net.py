@@ -79,7 +79,7 @@ def bring_up(layout: Layout, network: Subnet) -> None:
     if FORWARDING.read_text().strip() == "0":
         say("turning on net.ipv4.ip_forward (it stays on until the next boot)")
         FORWARDING.write_text("1\n")
-    iptables = _working_iptables(layout)
+    iptables = working_iptables(layout)
     for table, rule in _rules(layout, network):
         run([*iptables, "-t", table, *rule], what="cannot add a firewall rule", todo="check iptables on this machine")
 
@@ -88,10 +88,18 @@ def tear_down(layout: Layout, network: Subnet | None) -> None:
     """Remove the lab's bridges and the rules with our comment, from whichever backend they are in."""
     for link in _own_links(layout, network):
         run(["ip", "link", "delete", link], what=f"cannot delete the bridge {link}")
-    for iptables in _iptables(layout):
-        for table, chain in (("nat", "POSTROUTING"), ("filter", "FORWARD")):
-            for rule in _own_rules(layout, iptables, table, chain):
-                run([*iptables, "-t", table, "-D", *rule[1:]], what="cannot remove a firewall rule")
+    while rules := removals(layout):  # anew each time: the machine's iptables and ours may show the same rule
+        run(rules[0], what="cannot remove a firewall rule")
+
+
+def removals(layout: Layout) -> list[list[str]]:
+    """Return one command for every firewall rule of the lab that exists now: the one that removes it."""
+    return [
+        [*iptables, "-t", table, "-D", *rule[1:]]
+        for iptables in _iptables(layout)
+        for table, chain in (("nat", "POSTROUTING"), ("filter", "FORWARD"))
+        for rule in _own_rules(layout, iptables, table, chain)
+    ]
 
 
 def _own_links(layout: Layout, network: Subnet | None) -> list[str]:
@@ -136,7 +144,7 @@ def _iptables(layout: Layout) -> list[list[str]]:
     return [[path, "--wait", "5"] for path in [*([own] if own else []), *(str(p) for p in ours if p.exists())]]
 
 
-def _working_iptables(layout: Layout) -> list[str]:
+def working_iptables(layout: Layout) -> list[str]:
     """Return the first of them that this kernel can serve."""
     for command in _iptables(layout):
         if succeeds([*command, "-t", "nat", "-S", "POSTROUTING"]):

@@ -48,10 +48,20 @@ def up(layout: Layout) -> bool:
         with locks.held(layout.cache / "lock"):
             debs.fetch(layout)
             prepared = standins.prepare(layout)
-        daemon.stop(layout)  # what an engine that crashed has left
-        standins.seed(layout, prepared)
-        daemon.start(layout, prepared)
+            daemon.stop(layout)  # what an engine that crashed has left
+            bases = standins.seed(layout, prepared)
+        last = daemon.State.read(layout)
+        daemon.start(layout, bases)
+        if last and last.bases != bases:
+            _forget_bases(layout)
     return True
+
+
+def _forget_bases(layout: Layout) -> None:
+    """Remove the copies that the engine pulled of earlier stand-ins: it would prefer them to the registry's."""
+    client = describe(layout)
+    for base in standins.BASES:
+        succeeds([client.docker, "image", "rm", "--force", base], env=client.env)
 
 
 def down(layout: Layout, *, force: bool = False) -> None:
@@ -109,9 +119,7 @@ def describe(layout: Layout) -> Engine:
         docker=layout.client_bin / "docker",
         env=env,
         registry=registry,
-        substitutions={
-            base: f"{registry}/{reference}" for base, reference in standins.digests(layout, state.standins).items()
-        },
+        substitutions={base: f"{registry}/{reference}" for base, reference in state.bases.items()},
         index_url=os.environ.get("PIP_INDEX_URL") or INDEX_URL,
         private=True,
     )

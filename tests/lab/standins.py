@@ -39,17 +39,11 @@ def version() -> str:
     return hashlib.sha256(b"\0".join(source.read_bytes() for source in sources if source)).hexdigest()[:12]
 
 
-def digests(layout: Layout, name: str) -> dict[str, str]:
-    """Map a base as written in FROM to `repository@digest`, without the registry's host."""
-    found: dict[str, str] = json.loads((layout.cache / name / "digests.json").read_text())
-    return found
-
-
-def prepare(layout: Layout) -> str:
-    """Have the stand-ins in the cache and return their directory's name there. The caller holds the cache's lock."""
+def prepare(layout: Layout) -> Path:
+    """Have the stand-ins in the cache and return their directory. The caller holds the cache's lock."""
     final = layout.cache / f"standins-{version()}"
     if final.is_dir():
-        return final.name
+        return final
     abandon(layout)
     work = _work(layout)
     shutil.rmtree(work, ignore_errors=True)
@@ -59,15 +53,17 @@ def prepare(layout: Layout) -> str:
     result.mkdir()
     try:
         archive = rootfs.build(layout, work)
-        state = daemon.start(throwaway)
+        state = daemon.start(throwaway, {})
         _build_all(throwaway, f"127.0.0.1:{state.registry_port}", archive)
         (result / "digests.json").write_text(json.dumps(_pushed(throwaway), indent=1) + "\n")
     finally:
         daemon.stop(throwaway)
     throwaway.registry_data.rename(result / "registry")
+    for outdated in layout.cache.glob("standins-*"):
+        shutil.rmtree(outdated)
     result.rename(final)
     shutil.rmtree(work)
-    return final.name
+    return final
 
 
 def abandon(layout: Layout) -> None:
@@ -84,15 +80,20 @@ def _throwaway(layout: Layout) -> Layout:
     return Layout(_work(layout) / "lab", layout.cache)
 
 
-def seed(layout: Layout, name: str) -> None:
-    """Put the stand-ins into the lab's registry, which must not run; a tag that was moved points at them again."""
-    source = layout.cache / name / "registry"
+def seed(layout: Layout, prepared: Path) -> dict[str, str]:
+    """Put the stand-ins into the lab's registry, which must not run, and return them: base -> `repository@digest`.
+
+    A tag that a test has moved points at its stand-in again.
+    """
+    source = prepared / "registry"
     for path in _files(source):
         target = layout.registry_data / path.relative_to(source)
         if "blobs" in path.parts and target.exists():  # named after its content
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+    bases: dict[str, str] = json.loads((prepared / "digests.json").read_text())
+    return bases
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -18,7 +18,9 @@ find . -name __pycache__ -exec rm -rf {} +
 sed -i "s/prefix_scheme = 'posix_local'/prefix_scheme = 'posix_prefix'/" sysconfig.py
 sed -i '/^    _ensurepip_is_disabled_in_debian_for_system()$/d' ensurepip/__init__.py
 mkdir site-packages
-ln -s site-packages dist-packages  # the site module is frozen into the executable and looks under Debian's name
+# The site module is frozen into the executable, with Debian's names for the two directories; the new ones are as long.
+sed -i -e 's#\x00dist-packages\x00#\x00site-packages\x00#g' -e 's#\x00local/lib\x00#\x00./././lib\x00#g' /out/bin/python3.11
+sed -i -e 's#"dist-packages"#"site-packages"#' -e 's#"local/lib"#"./././lib"#' site.py
 SH
 
 FROM bakegen-lab/rootfs
