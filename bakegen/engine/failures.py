@@ -66,10 +66,11 @@ ENGINE = (
 def explain(text: str, otherwise: type[BakegenError] = BuildFailed) -> BakegenError:
     """Return the error for what docker printed: an EngineError where the engine is at fault, else ``otherwise``.
 
-    The text of an unknown failure is buildx's own, unshortened.
+    The text of an unknown failure is buildx's own, unshortened. Once the engine solves, what its steps and registries
+    say ("connection refused") is no word about the engine.
     """
     words = error_text(text)
-    for known in ENGINE:
+    for known in ENGINE if "failed to solve" not in words else ():
         if found := known.pattern.search(words + " "):
             name = next((group for group in found.groups() if group), "")
             why = f"{known.why}; docker says: {words}"
