@@ -129,6 +129,8 @@ CASES = [
     (family("a: {from: b, secrets: {id: §'a,b', env: E}}"), "'a,b' is not the id of a secret", ""),
     (family("a: {from: b, secrets: {id: x, src: §''}}"), "an empty text is not allowed here", ""),
     (family("a: {from: b, platforms: §amd64}"), "'amd64' is not a platform such as linux/amd64", ""),
+    (family('a: {from: b, secrets: {id: x, src: §"e\\u0301"}}'), "composed names (Unicode's NFC) only; rename the file", ""),
+    (family('a: {dockerfile: §"e\\u0301"}'), "bake finds files by composed names", ""),
     (family("a: {from: b}", "tag: §é\n"), "tag: 'é' is not a tag such as latest", ""),
     (family("a: {from: b}", "indexes: {pypi: §'http://x/ y'}\n"), "is not a URL without spaces, quotes or $", ""),
     (family("a: {from: b}").replace("'python:3.11-slim'", "§'Python:3.11 slim'"), "it contains white space", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -104,8 +105,18 @@ def _env_value(text: str) -> str:
 
 
 def _any_text(text: str) -> str:
+    """Return what bake makes of ``text``: all strings of HCL are in Unicode's form NFC.
+
+    https://github.com/zclconf/go-cty/blob/main/docs/types.md
+    """
     if bad := re.search(r"[\x00\ud800-\udfff]", text):
         raise ValueError(f"U+{ord(bad[0]):04X} cannot be passed to a build")
+    return unicodedata.normalize("NFC", text)
+
+
+def _composed(text: str) -> str:
+    if unicodedata.normalize("NFC", text) != text:
+        raise ValueError(f"{text!r}: bake finds files by composed names (Unicode's NFC) only; rename the file")
     return text
 
 
@@ -131,6 +142,7 @@ def _string(value: object) -> object:
 
 
 Text = Annotated[str, AfterValidator(_any_text)]
+SecretFile = Annotated[str, AfterValidator(_composed), AfterValidator(_any_text), AfterValidator(_filled)]
 FilledText = Annotated[
     str,
     AfterValidator(_any_text),
@@ -156,6 +168,7 @@ CudaVersion = Annotated[
     str, BeforeValidator(_string), AfterValidator(checked(r"[0-9]{1,2}\.[0-9]", 'a CUDA version such as "12.1"'))
 ]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
+BakePath = Annotated[str, AfterValidator(_composed), AfterValidator(relative_path)]
 RequirementPath = Annotated[
     str,
     AfterValidator(relative_path),

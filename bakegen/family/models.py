@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from bakegen.family.fields import (
     AptPackage,
     ArgValue,
+    BakePath,
     CacheId,
     CommandText,
     ContainerPath,
@@ -32,6 +33,7 @@ from bakegen.family.fields import (
     Reference,
     RelativePath,
     RequirementPath,
+    SecretFile,
     SecretId,
     Several,
     Short,
@@ -114,7 +116,7 @@ class Secret(Model):
 
     id: SecretId
     env: EnvName | None = Field(default=None, description="taken from this variable of the host")
-    src: FilledText | None = Field(default=None, description="taken from this file of the host")
+    src: SecretFile | None = Field(default=None, description="taken from this file of the host")
     target: MountPath | None = Field(default=None, description="file in the step; default: /run/secrets/ID")
     as_env: EnvName | None = Field(default=None, description="variable in the step, instead of a file")
 
@@ -155,8 +157,8 @@ class ImageFields(Model):
     cmd: Several[Text] | None = None
     platforms: Many[Platform] = ()
     secrets: Many[Secret] = ()
-    dockerfile: RelativePath | None = Field(default=None, description="a hand-written Dockerfile, used as it is")
-    context: RelativePath = Field(default=".", description="build context of a hand-written Dockerfile")
+    dockerfile: BakePath | None = Field(default=None, description="a hand-written Dockerfile, used as it is")
+    context: BakePath = Field(default=".", description="build context of a hand-written Dockerfile")
 
 
 class Axes(Model):
