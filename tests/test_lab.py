@@ -185,7 +185,10 @@ def test_both_bases_build_with_network_and_can_be_substituted(second: Layout, tm
     engine = service.describe(second)
     file = tmp_path / "docker-bake.hcl"
     file.write_text(BASES.replace("PINNED", engine.substitutions["python:3.11-slim"]).replace("DIGEST", "0" * 64))
+    address = Path(f"/sys/class/net/{second.bridge}/address")
+    before = address.read_text()
     output(docker(second, "buildx", "bake", "--progress=plain", f"--file={file}", "default", "pinned"))
+    assert address.read_text() == before, "steps that still run lose their gateway when the bridge's address changes"
 
 
 @pytest.mark.engine

@@ -73,7 +73,10 @@ def bring_up(layout: Layout, network: Subnet) -> None:
     """Create the bridge and let its subnet out through the machine's own address."""
     what = f"cannot create the bridge {layout.bridge}"
     todo = "this needs CAP_NET_ADMIN and a kernel with bridges (`modprobe bridge`)"
-    run(["ip", "link", "add", layout.bridge, "type", "bridge"], what=what, todo=todo)
+    # With no address of its own a bridge takes the lowest of its ports': it would change when a container ends, and
+    # the others would lose their gateway for half a minute.
+    hardware = "02:62:67:" + ":".join(layout.id[at : at + 2] for at in (0, 2, 4))
+    run(["ip", "link", "add", layout.bridge, "address", hardware, "type", "bridge"], what=what, todo=todo)
     run(["ip", "address", "add", str(network.bridge), "dev", layout.bridge], what=what, todo=todo)
     run(["ip", "link", "set", layout.bridge, "up"], what=what, todo=todo)
     if FORWARDING.read_text().strip() == "0":
