@@ -43,9 +43,12 @@ def dockerfile_value(text: str) -> str:
 
 
 def dockerfile_paths(paths: Iterable[str]) -> str:
-    """Return the operands of COPY: words where that reads the same, else the JSON form; ``$`` stays a dollar."""
-    literal = [path.replace("\\", "\\\\").replace("$", "\\$") for path in paths]
-    if all(_PLAIN_PATH.fullmatch(path) for path in literal):
+    """Return the operands of COPY: words where that reads the same, else the JSON form.
+
+    Both are expanded like a word of a shell, so what it takes for a variable or a quote is escaped.
+    """
+    literal = [re.sub(r"""(["'\\$])""", r"\\\1", path) for path in paths]
+    if all(_PLAIN_PATH.fullmatch(path) and not path.startswith("--") for path in literal):
         return " ".join(literal)
     return json.dumps(literal, ensure_ascii=False)
 
