@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from bakegen.errors import ConflictError, FilesError, ManifestError, Problem, Where
@@ -40,7 +41,7 @@ class DiskTree:
 
     def glob(self, pattern: str) -> tuple[str, ...]:
         """Return the paths that match ``pattern``, relative and sorted."""
-        with contextlib.suppress(ValueError, OSError):
+        with contextlib.suppress(ValueError, OSError, NotImplementedError):
             return tuple(sorted(path.relative_to(self.root).as_posix() for path in self.root.glob(pattern)))
         return ()
 
@@ -222,12 +223,12 @@ def unified_diff(change: Change) -> str:
     """Return a change as a unified diff that ``git apply`` understands."""
     from difflib import unified_diff as diff
 
-    old, new = ((text or "").splitlines(keepends=True) for text in (change.old, change.new))
+    old, new = (list(StringIO(text)) for text in (change.old, change.new))  # lines end in \n alone, as git sees them
     names = (
         "/dev/null" if change.old is None else f"a/{change.path}",
         "/dev/null" if change.new is None else f"b/{change.path}",
     )
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in diff(list(old), list(new), *names)
+        for line in diff(old, new, *names)
     )
