@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TAIL = 20  # lines of a step that are kept to be shown should it fail
 LONGEST = 1 << 16  # bytes after which a line is passed on although its end is not there
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 class LogLines:

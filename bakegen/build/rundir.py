@@ -127,15 +127,15 @@ class RunDirectory:
 
 
 def _fresh(runs: Path, stamp: str) -> Path:
-    """Return a new directory named after ``stamp``, with a number behind it when two runs start in one second."""
-    for number in range(1, 1000):
-        path = runs / (stamp if number == 1 else f"{stamp}-{number}")
+    """Return a new directory named after ``stamp``, with the next number behind it when that second has seen a run."""
+    while True:
+        taken = [int(match[1] or 1) for path in runs.glob(f"{stamp}*") if (match := _ID.fullmatch(path.name))]
+        path = runs / (f"{stamp}-{max(taken) + 1}" if taken else stamp)
         try:
             path.mkdir()
         except FileExistsError:
             continue
         return path
-    raise FileExistsError(f"{runs / stamp} and 998 more")
 
 
 def _outdated(runs: Path) -> list[Path]:
