@@ -47,7 +47,8 @@ class Project:
 
     def render(self) -> dict[str, str]:
         """Return every generated file: path below the root -> text."""
-        return rendered(self._plan, root=self.root, manifest=Path(self.manifest.source.path).name)
+        name = Path(self.manifest.source.path).name
+        return rendered(self._plan, root=self.root, manifest=name if name.isprintable() else "a manifest")
 
     def changes(self) -> tuple[Change, ...]:
         """Return what writing the rendered files would change on disk."""

@@ -195,7 +195,7 @@ AptPackage = Annotated[
     str,
     AfterValidator(
         checked(
-            r"[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?([=/][A-Za-z0-9.+:~_-]+)?",
+            r"[a-z0-9][a-z0-9+.-]*(:[a-z0-9-]+)?([=/][A-Za-z0-9.+:~_*-]+)?",
             "an apt package such as ffmpeg or git=1:2.39.2-1",
         )
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from jinja2 import (
     FileSystemLoader,
     StrictUndefined,
     TemplateError,
+    TemplateNotFound,
     TemplateSyntaxError,
 )
 
@@ -20,6 +22,7 @@ from bakegen.files import MARK
 from bakegen.render import escape
 
 BAKE = "docker-bake.hcl.j2"
+_SEE = "see docs/templates.md for what a template is given"
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -71,15 +74,26 @@ class _OneFile(FileSystemLoader):
 
 
 def render(env: Environment, name: str, **values: object) -> str:
-    """Return a rendered template; an error in a user's template is a ManifestError at its line."""
+    """Return a rendered template; whatever goes wrong in a user's template is a ManifestError at its line."""
     try:
         return env.get_template(name).render(**values)
     except TemplateSyntaxError as error:
-        where = Where(f"templates/{error.name}" if error.name != BAKE else BAKE, error.lineno)
-        raise ManifestError(Problem(f"template: {error.message}", where)) from None
-    except TemplateError as error:
-        raise ManifestError(
-            Problem(
-                f"template: {error.message}", Where(name), next="see docs/templates.md for what a template is given"
-            )
-        ) from None
+        raise ManifestError(Problem(f"template: {error.message}", _place(error.name or name, error.lineno))) from None
+    except TemplateNotFound as error:
+        raise ManifestError(Problem(f"template: there is no {error.message}", _line(error, name), next=_SEE)) from None
+    except Exception as error:  # noqa: BLE001 - a template is a program of the user's: it can raise anything
+        what = f"{error}" if isinstance(error, TemplateError) else f"{type(error).__name__}: {error}"
+        raise ManifestError(Problem(f"template: {what}", _line(error, name), next=_SEE)) from None
+
+
+def _line(error: Exception, name: str) -> Where:
+    """Return where a template failed: Jinja gives the innermost frames of a traceback the template's name and line."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.endswith(".j2"):
+            path = Path(frame.filename).as_posix()
+            return _place(path.rpartition("/templates/")[2] if "/templates/" in path else Path(path).name, frame.lineno)
+    return _place(name)
+
+
+def _place(name: str, line: int | None = 0) -> Where:
+    return Where(name if name == BAKE else f"templates/{name}", line or 0)
