@@ -46,15 +46,15 @@ needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg
 
 def run(stage: str, *arguments: str | Path, bare: bool = False) -> subprocess.CompletedProcess[str]:
     """Run a stage's program as its image does; bare means with the standard library and no other package."""
-    python: list[str | Path] = [sys.executable, "-I", *(["-S"] if bare else [])]
-    command = [*python, DOCKER / stage / "stage.py", *arguments]
+    python = [sys.executable, "-I", *(["-S"] if bare else [])]
+    command: list[str | Path] = [*python, DOCKER / stage / "stage.py", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.endswith(("_API_KEY", "_MODEL"))}
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def probe(path: Path) -> dict[str, Any]:
     """Return what ffprobe sees in a file."""
-    command = ["ffprobe", "-v", "error", "-show_streams", "-show_format", "-of", "json", path]
+    command: list[str | Path] = ["ffprobe", "-v", "error", "-show_streams", "-show_format", "-of", "json", path]
     found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     return found
 

@@ -1,11 +1,12 @@
 """asr: write down what is said, with faster-whisper."""
 
 import argparse
-import importlib.metadata
 import json
 import os
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 
 STACK = ("torch", "ctranslate2", "faster_whisper", "onnxruntime", "av", "sacremoses")
 
@@ -40,9 +41,8 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
-        cuda = importlib.import_module("torch").version.cuda
-        print(json.dumps({"stage": "asr", **found, "cuda": cuda}))
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
+        print(json.dumps({"stage": "asr", **found, "torch.version.cuda": import_module("torch").version.cuda}))
         return
     if args.segments is None:
         parser.exit(2, "asr: give AUDIO and SEGMENTS, for example: audio.wav segments.jsonl\n")

@@ -22,7 +22,8 @@ def versions() -> dict[str, object]:
         importlib.import_module(module)
         found[module] = version(module)
     cudnn = torch.backends.cudnn.version()
-    return {**found, "torch": torch.__version__, "cuda": torch.version.cuda, "cudnn": cudnn, "gpus": gpus()}
+    built = {"torch": torch.__version__, "torch.version.cuda": torch.version.cuda, "cudnn": cudnn}
+    return {**found, **built, "gpus": gpus()}
 
 
 def gpus() -> list[str]:

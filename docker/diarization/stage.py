@@ -1,11 +1,12 @@
 """diarization: say who speaks in each segment, with a pipeline of pyannote.audio."""
 
 import argparse
-import importlib.metadata
 import json
 import os
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 
 STACK = ("torch", "torchaudio", "pyannote.audio", "speechbrain", "pytorch_lightning")
 
@@ -38,9 +39,8 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
-        cuda = importlib.import_module("torch").version.cuda
-        print(json.dumps({"stage": "diarization", **found, "cuda": cuda}))
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
+        print(json.dumps({"stage": "diarization", **found, "torch.version.cuda": import_module("torch").version.cuda}))
         return
     if args.output is None:
         parser.exit(2, "diarization: give AUDIO, SEGMENTS and OUTPUT; see --help\n")

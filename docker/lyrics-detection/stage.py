@@ -1,12 +1,13 @@
 """lyrics-detection: mark the segments that are sung, or spoken over music, by how the sound behaves."""
 
 import argparse
-import importlib.metadata
 import json
 import os
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 
 STACK = ("torch", "numpy", "numba", "librosa")
 
@@ -37,9 +38,9 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
-        cuda = importlib.import_module("torch").version.cuda
-        print(json.dumps({"stage": "lyrics-detection", **found, "cuda": cuda}))
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
+        cuda = import_module("torch").version.cuda
+        print(json.dumps({"stage": "lyrics-detection", **found, "torch.version.cuda": cuda}))
         return
     if args.output is None:
         parser.exit(2, "lyrics-detection: give AUDIO, SEGMENTS and OUTPUT; see --help\n")

@@ -1,10 +1,11 @@
 """post-ner: give names in the segments back the spelling that they have in the glossary."""
 
 import argparse
-import importlib.metadata
 import json
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 
 STACK = ("spacy", "thinc", "rapidfuzz", "transformers")
 
@@ -18,7 +19,7 @@ def restore(args: argparse.Namespace) -> Iterator[str]:
 
     nlp = spacy.blank(args.language)
     names = {name: len(nlp(name)) for name in known}
-    hub = importlib.import_module("transformers").AutoTokenizer if args.tokenizer else None
+    hub = import_module("transformers").AutoTokenizer if args.tokenizer else None
     cut = hub.from_pretrained(args.tokenizer.resolve(strict=True), local_files_only=True).tokenize if hub else list
     for row in rows:
         doc, text, at = nlp(row["text"]), "", 0
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
         print(json.dumps({"stage": "post-ner", **found}))
         return
     if args.output is None:
@@ -52,8 +53,7 @@ def main() -> None:
     try:
         args.output.write_text("".join(restore(args)), encoding="utf-8")
     except Exception as error:  # noqa: BLE001 - damaged input fails in many ways; the user needs one line
-        why = " ".join(str(error).split())[:300]
-        parser.exit(2, f"post-ner: {type(error).__name__}: {why}; name files as the container sees them\n")
+        parser.exit(2, f"post-ner: {type(error).__name__}: {' '.join(str(error).split())[:300]}; check the files\n")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """pre-ner: collect the names in the segments into a glossary, before translation can bend them."""
 
 import argparse
-import importlib.metadata
 import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 
 STACK = ("numpy", "spacy", "thinc")
 NO_NAMES = {"CARDINAL", "ORDINAL", "DATE", "TIME", "PERCENT", "MONEY", "QUANTITY"}
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
         print(json.dumps({"stage": "pre-ner", **found}))
         return
     if args.glossary is None:

@@ -1,11 +1,12 @@
 """pyannote-vad: find where somebody speaks, with a segmentation model of pyannote.audio."""
 
 import argparse
-import importlib.metadata
 import json
 import os
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 
 STACK = ("torch", "torchaudio", "pyannote.audio", "speechbrain", "pytorch_lightning")
 
@@ -36,9 +37,8 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
-        cuda = importlib.import_module("torch").version.cuda
-        print(json.dumps({"stage": "pyannote-vad", **found, "cuda": cuda}))
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
+        print(json.dumps({"stage": "pyannote-vad", **found, "torch.version.cuda": import_module("torch").version.cuda}))
         return
     if args.speech is None:
         parser.exit(2, "pyannote-vad: give AUDIO and SPEECH, for example: audio.wav speech.jsonl\n")

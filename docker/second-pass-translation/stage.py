@@ -1,11 +1,12 @@
 """second-pass-translation: translate the text of segments with a Marian model, keeping the original."""
 
 import argparse
-import importlib.metadata
 import json
 import os
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 
 STACK = ("torch", "transformers", "sentencepiece", "sacremoses")
 
@@ -38,9 +39,9 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
-        cuda = importlib.import_module("torch").version.cuda
-        print(json.dumps({"stage": "second-pass-translation", **found, "cuda": cuda}))
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
+        cuda = import_module("torch").version.cuda
+        print(json.dumps({"stage": "second-pass-translation", **found, "torch.version.cuda": cuda}))
         return
     if args.output is None:
         parser.exit(2, "second-pass-translation: give SEGMENTS and OUTPUT; see --help\n")

@@ -1,11 +1,12 @@
 """silero-vad: find where somebody speaks, with Silero's small TorchScript model."""
 
 import argparse
-import importlib.metadata
 import json
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from importlib.resources import files
 from pathlib import Path
+from platform import python_version
 from typing import Any
 
 STACK = ("torch", "torchaudio", "silero_vad", "soundfile")
@@ -36,9 +37,8 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
-        cuda = importlib.import_module("torch").version.cuda
-        print(json.dumps({"stage": "silero-vad", **found, "cuda": cuda}))
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
+        print(json.dumps({"stage": "silero-vad", **found, "torch.version.cuda": import_module("torch").version.cuda}))
         return
     if args.speech is None:
         parser.exit(2, "silero-vad: give AUDIO and SPEECH, for example: audio.wav speech.jsonl\n")

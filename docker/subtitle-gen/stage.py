@@ -1,13 +1,12 @@
 """subtitle-gen: turn segments into an .srt file that is easy to read."""
 
 import argparse
-import importlib.metadata
 import json
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
-
-STACK = ("pysrt", "chardet")
+from platform import python_version
 
 
 def split(row: dict, width: int) -> Iterator[tuple[float, float, str]]:
@@ -45,7 +44,8 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
+        stack = ("pysrt", "chardet")
+        found = {"python": python_version()} | {name: metadata.version(name) for name in stack if import_module(name)}
         print(json.dumps({"stage": "subtitle-gen", **found}))
         return
     if args.srt is None:

@@ -1,11 +1,12 @@
 """tmdb: write the title, the characters and the cast of a film or series as a glossary."""
 
 import argparse
-import importlib.metadata
 import json
 import os
 from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
+from platform import python_version
 
 STACK = ("requests", "tmdbv3api")
 
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--selfcheck", action="store_true", help="import the stack and print its versions as JSON")
     args = parser.parse_args()
     if args.selfcheck:
-        found = {name: importlib.metadata.version(name) for name in STACK if importlib.import_module(name)}
+        found = {"python": python_version()} | {name: metadata.version(name) for name in STACK if import_module(name)}
         print(json.dumps({"stage": "tmdb", **found}))
         return
     if args.glossary is None:
