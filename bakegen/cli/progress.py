@@ -24,7 +24,7 @@ REFRESH = 0.2  # seconds between two drawings of the live lines
 PATIENCE = 0.5  # seconds after which preparation (loading a context, metadata) is worth a line
 NARROW = 40
 STYLES = {"built": "green", "cached": "green", "failed": "bold red", "cancelled": "yellow"}
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
 
 def display(stream: TextIO | None = None, env: Mapping[str, str] | None = None) -> Display:
@@ -165,7 +165,7 @@ def finished_line(image: ImageState, width: int) -> str:
 def step_text(image: ImageState) -> str:
     """Return ``4/7 RUN pip install ...`` on one line, without control characters."""
     count = f"{image.number}/{image.total} " if image.number else ""
-    return count + _CONTROLS.sub(" ", image.step or "...")
+    return count + _BLANK.sub(" ", image.step or "...")
 
 
 def counts(snapshot: Snapshot, hidden: int = 0) -> str:
@@ -173,7 +173,7 @@ def counts(snapshot: Snapshot, hidden: int = 0) -> str:
     running = snapshot.count("running")
     more = f" ({hidden} not shown)" if hidden else ""
     parts = [f"{snapshot.count(*FINAL)} done", f"{running} running{more}", f"{snapshot.count('waiting')} waiting"]
-    return f"{len(snapshot.images)} images: {', '.join(parts)}, {snapshot.now - snapshot.began:.1f} s"
+    return f"{_images(len(snapshot.images))}: {', '.join(parts)}, {snapshot.now - snapshot.began:.1f} s"
 
 
 def summary(snapshot: Snapshot, outcome: Outcome) -> str:
@@ -183,7 +183,7 @@ def summary(snapshot: Snapshot, outcome: Outcome) -> str:
     number = len(snapshot.images)
     seconds = f"{snapshot.now - snapshot.began:.1f} s"
     if outcome == "built":
-        head = f"{number} image{'' if number == 1 else 's'} in {seconds}"
+        head = f"{_images(number)} in {seconds}"
     else:
         done = {"built": snapshot.count("built", "cached"), "failed": snapshot.count("failed")}
         told = [f"{count} {word}" for word, count in done.items() if count]
@@ -195,6 +195,10 @@ def name_width(snapshot: Snapshot) -> int:
     """Return the columns that the names take, so that what stands behind them lines up."""
     columns = shutil.get_terminal_size().columns
     return min(max((len(image.name) for image in snapshot.images), default=0), max(columns // 3, 8))
+
+
+def _images(number: int) -> str:
+    return f"{number} image{'' if number == 1 else 's'}"
 
 
 def _step(image: ImageState) -> tuple[int, str]:
