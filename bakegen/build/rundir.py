@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -59,11 +59,11 @@ class RunDirectory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the files."""
-        with _disk(self.path):
-            self._events.close()
+        """Close all files, even when closing one of them fails because what is buffered finds no room."""
+        with _disk(self.path), ExitStack() as files:
+            files.callback(self._events.close)
             for log in self._logs.values():
-                log.file.close()
+                files.callback(log.file.close)
 
     @property
     def id(self) -> str:
