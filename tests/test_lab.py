@@ -53,7 +53,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
     """Provide a lab of our own; skipped where the machine cannot have one."""
     layout = Layout(tmp_path_factory.mktemp("second"), Layout.from_environment().cache)
     try:
-        host.check(layout)
+        service.up(layout)  # fills the shared cache when it is empty: minutes that no test should have to wait for
     except lab.LabError as error:
         pytest.skip(f"no private engine: {error}")
     yield layout
@@ -167,7 +167,7 @@ def test_up_recovers_from_an_engine_that_was_killed_in_the_middle_of_a_build(
 def test_down_leaves_nothing_behind(second: Layout, bystander: Callable[[], bool]) -> None:
     output(docker(second, "network", "create", "family"))
     for options in ([], ["--network=family", "--publish=127.0.0.1::80"]):
-        output(docker(second, "run", "--detach", *options, "python:3.11-slim", "sleep", "300"))
+        output(docker(second, "run", "--detach", "--stop-timeout=1", *options, "python:3.11-slim", "sleep", "300"))
     state = daemon.State.read(second)
     assert state is not None
     assert traces(second)

@@ -66,8 +66,8 @@ def start(layout: Layout, bases: dict[str, str]) -> State:
     with step(f"start the registry on 127.0.0.1:{state.registry_port}"):
         _launch(layout, "docker-registry", [programs / "bin/docker-registry", "serve", layout.registry_config])
         _wait(layout, "docker-registry", lambda: _registry_answers(state.registry_port))
+    net.bring_up(layout, net.subnet(state.subnet))
     with step(f"start dockerd (bridge {layout.bridge}, {state.subnet})"):
-        net.bring_up(layout, net.subnet(state.subnet))
         _launch(layout, "dockerd", [programs / "sbin/dockerd", "--config-file", layout.daemon_config])
         _wait(layout, "dockerd", lambda: _docker_answers(layout))
     return state
@@ -75,10 +75,9 @@ def start(layout: Layout, bases: dict[str, str]) -> State:
 
 def stop(layout: Layout) -> None:
     """Stop the engine if it runs, and remove every trace of it outside the home, also after a crash."""
-    state = State.read(layout)
     processes.stop_all(layout)
     _unmount(layout)
-    net.tear_down(layout, net.subnet(state.subnet) if state else None)
+    net.tear_down(layout)
     shutil.rmtree(layout.runtime, ignore_errors=True)
     _remove_container_records(layout)
     _remove_cgroups(layout)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .debs import release_codename
-from .shell import LabError, run, say, step, succeeds
+from .shell import LabError, run, say, search_path, step, succeeds
 
 if TYPE_CHECKING:
     from .layout import Layout
@@ -57,7 +57,7 @@ def check_disk(layout: Layout) -> None:
 
 def _install_tools() -> None:
     """Install the few tools that a minimal Debian lacks and that cannot be run from a private prefix."""
-    missing = sorted(package for tool, package in TOOLS.items() if shutil.which(tool) is None)
+    missing = sorted(package for tool, package in TOOLS.items() if shutil.which(tool, path=search_path()) is None)
     if not missing:
         return
     say(f"this machine lacks {', '.join(missing)}: installing with apt-get, system-wide")

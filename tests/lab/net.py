@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .shell import LabError, run, say, succeeds
+from .shell import LabError, run, say, search_path, succeeds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 BLOCKS = ("10.213.0.0/16", "172.29.0.0/16", "10.177.0.0/16", "192.168.240.0/20")
 BLOCK_BITS = 20
+NETWORK = re.compile("br-[0-9a-f]{12}")
 
 
 class Subnet(NamedTuple):
@@ -87,9 +89,9 @@ def bring_up(layout: Layout, network: Subnet) -> None:
         run([*iptables, "-t", table, *rule], what="cannot add a firewall rule", todo="check iptables on this machine")
 
 
-def tear_down(layout: Layout, network: Subnet | None) -> None:
+def tear_down(layout: Layout) -> None:
     """Remove the lab's bridges and the rules with our comment, from whichever backend they are in."""
-    for link in _own_links(layout, network):
+    for link in _own_links(layout):
         run(["ip", "link", "delete", link], what=f"cannot delete the bridge {link}")
     while rules := removals(layout):  # anew each time: the machine's iptables and ours may show the same rule
         run(rules[0], what="cannot remove a firewall rule")
@@ -105,18 +107,16 @@ def removals(layout: Layout) -> list[list[str]]:
     ]
 
 
-def _own_links(layout: Layout, network: Subnet | None) -> list[str]:
-    """Name the lab's bridge and those of networks that users created: dockerd leaves these behind when it stops."""
-    if shutil.which("ip") is None:
-        return []
-    rows = json.loads(run(["ip", "-json", "address", "show", "type", "bridge"], what="cannot list bridges") or "[]")
-    links = {
-        row["ifname"]: [ipaddress.ip_address(entry["local"]) for entry in row["addr_info"] if entry["family"] == "inet"]
-        for row in rows
-        if row  # `ip` prints an empty object for every link that the filter leaves out
-    }
-    inside = {name for name, addresses in links.items() if network and any(a in network.whole for a in addresses)}
-    return sorted(inside | ({layout.bridge} & set(links)))
+def _own_links(layout: Layout) -> list[str]:
+    """Name the lab's bridge and those of networks that users created: dockerd leaves these behind when it stops.
+
+    The latter are called br-ID, and the ID stands in the network database of the daemon that made them.
+    """
+    database = layout.data / "network/files/local-kv.db"
+    known = database.read_bytes() if database.exists() else b""
+    links = [path.name for path in Path("/sys/class/net").iterdir()]
+    users = [link for link in links if NETWORK.fullmatch(link) and link.removeprefix("br-").encode() in known]
+    return sorted({layout.bridge} & set(links)) + users
 
 
 def _rules(layout: Layout, network: Subnet) -> list[tuple[str, list[str]]]:
@@ -142,7 +142,7 @@ def _own_rules(layout: Layout, iptables: Sequence[str], table: str, chain: str) 
 
 def _iptables(layout: Layout) -> list[list[str]]:
     """Commands to try, best first: the machine's own (it decides with which backend others' rules are seen)."""
-    own = shutil.which("iptables")
+    own = shutil.which("iptables", path=search_path())
     ours = [layout.wrappers / f"iptables-{backend}" for backend in ("nft", "legacy")]
     return [[path, "--wait", "5"] for path in [*([own] if own else []), *(str(p) for p in ours if p.exists())]]
 

@@ -48,8 +48,7 @@ def build(layout: Layout, work: Path) -> Path:
         _debootstrap(layout, source.archive, root)
     _write_apt_sources(root, source)
     for name, text in DOCKER_FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
+        _write(root / name, text)
     (root / "usr/sbin/policy-rc.d").chmod(0o755)
     _trust_machine_certificates(root)
     _prune(root)
@@ -83,7 +82,13 @@ def _write_apt_sources(root: Path, source: debs.Mirror) -> None:
         for uri, names in stanzas
     )
     (root / "etc/apt/sources.list").unlink(missing_ok=True)
-    (root / "etc/apt/sources.list.d/debian.sources").write_text(text)
+    _write(root / "etc/apt/sources.list.d/debian.sources", text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that everybody in the image may read, whatever the umask of whoever builds it."""
+    path.write_text(text)
+    path.chmod(0o644)
 
 
 def machine_certificates() -> Path | None:
@@ -105,7 +110,7 @@ def _trust_machine_certificates(root: Path) -> None:
     known = set(certificates((root / str(CERTIFICATES).lstrip("/")).read_text()))
     extra = [block for block in certificates(machine.read_text(errors="replace")) if block not in known]
     for number, block in enumerate(extra):
-        (root / f"usr/local/share/ca-certificates/machine-{number}.crt").write_text(block)
+        _write(root / f"usr/local/share/ca-certificates/machine-{number}.crt", block)
     run(["chroot", root, "update-ca-certificates"], what="cannot add this machine's certificates to the base system")
 
 

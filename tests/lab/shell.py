@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ADMIN_DIRECTORIES = "/usr/sbin:/sbin"  # of `ip`, `chroot` and others; not every root has them in PATH
+
+
 class LabError(Exception):
     """What failed, why, and what to do next."""
 
@@ -62,7 +65,7 @@ def run(  # noqa: PLR0913 - named arguments, nearly all with defaults
     try:
         done = subprocess.run(
             [str(part) for part in argv],
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "PATH": search_path(), **(env or {})},
             stdin=subprocess.DEVNULL,
             cwd=cwd,
             timeout=timeout,
@@ -79,6 +82,11 @@ def run(  # noqa: PLR0913 - named arguments, nearly all with defaults
         tail = "\n       ".join((done.stdout + done.stderr).strip().splitlines()[-40:])
         raise LabError(what, f"{argv[0]} exited with {done.returncode}:\n       {tail}", todo)
     return done.stdout
+
+
+def search_path() -> str:
+    """Return PATH with the directories of the administrator's programs."""
+    return f"{os.environ.get('PATH', os.defpath)}:{ADMIN_DIRECTORIES}"
 
 
 def succeeds(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, timeout: float = 60) -> bool:

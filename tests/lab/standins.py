@@ -108,11 +108,11 @@ def _build_all(lab: Layout, host: str, archive: Path) -> None:
         changes = [f"--change=ENV {name}={path}" for name, path in TRUST.items()]
         run([docker, "import", *changes, archive, ROOTFS_IMAGE], what="cannot import the base system", env=env)
         archive.unlink()
-    index = os.environ.get("PIP_INDEX_URL")
-    build_args = [f"--build-arg=PIP_INDEX_URL={index}"] if index else []
+    # A secret, because the address of a private index may hold a password and arguments stay in the image's history.
+    secrets = ["--secret=id=index,env=PIP_INDEX_URL"] if os.environ.get("PIP_INDEX_URL") else []
     for name, (reference, dockerfile) in BASES.items():
         with step(f"build the stand-in for {name}"):
-            command = ["buildx", "build", "--progress=plain", *build_args, "--push", f"--tag={host}/{reference}"]
+            command = ["buildx", "build", "--progress=plain", *secrets, "--push", f"--tag={host}/{reference}"]
             run(
                 [docker, *command, f"--file={DOCKERFILES / dockerfile}", lab.logs],
                 what=f"cannot build the stand-in for {name}",

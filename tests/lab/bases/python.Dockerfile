@@ -30,8 +30,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=cpython /out/ /usr/local/
 COPY --from=cpython /usr/share/python-wheels/ /usr/share/python-wheels/
-ARG PIP_INDEX_URL
-RUN python -m ensurepip \
+RUN --mount=type=secret,id=index,env=PIP_INDEX_URL python -m ensurepip \
  && python -m pip install --no-cache-dir --root-user-action=ignore pip==24.0 setuptools==79.0.1 wheel==0.45.1 \
  && ln -sf pip3 /usr/local/bin/pip \
  && find /usr/local -name __pycache__ -exec rm -rf {} +
