@@ -67,10 +67,10 @@ def load(path: str | Path | None = None) -> Project:
 
     What is wrong with the manifest is one ManifestError, which names all that can be known in one go.
     """
-    chosen = Path(path) if path else find(Path.cwd())
+    chosen = Path(path or os.path.relpath(find(Path.cwd())))
     if path and chosen.is_dir():
         chosen /= MANIFEST
-    found = read(files.read_manifest(chosen, MAX_BYTES + 1), str(path) if path else os.path.relpath(chosen))
+    found = read(files.read_manifest(chosen, MAX_BYTES + 1), str(path or chosen))
     root = chosen.resolve().parent
     if isinstance(found, Invalid):
         faults = faults_of_rest(found.rest, found.cut, DiskTree(root)) if found.rest else ()

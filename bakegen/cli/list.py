@@ -29,5 +29,8 @@ def verb(selection: tuple[str, ...], groups: bool, manifest: str | None, as_json
     else:
         table = rows(plan, plan.select(selection or ["*"]))
         header = ("IMAGE", "TARGET", "FROM", "TAG")
-        text = columns([header, *((str(r["image"]), r["target"], r["from"], r["tags"][0]) for r in table)])
+        registry = f"{plan.family.registry}/"  # said once in the manifest, and in every row of the JSON
+        text = columns(
+            [header, *((str(r["image"]), r["target"], r["from"], r["tags"][0].removeprefix(registry)) for r in table)]
+        )
     click.echo(to_json(table) if as_json else text)
