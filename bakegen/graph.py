@@ -34,11 +34,10 @@ def order(parents: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
 
 def ancestors(name: str, parents: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """Return what ``name`` stands on, nearest first."""
-    found: list[str] = []
-    queue = list(parents.get(name, ()))
-    while queue:
-        parent = queue.pop(0)
-        if parent not in found:
-            found.append(parent)
-            queue.extend(parents.get(parent, ()))
+    found = dict.fromkeys(parents.get(name, ()))
+    queue = list(found)
+    for parent in queue:  # grows as it is walked
+        more = [above for above in parents.get(parent, ()) if above not in found]
+        found |= dict.fromkeys(more)
+        queue += more
     return tuple(found)

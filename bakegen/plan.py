@@ -123,9 +123,9 @@ class Plan:
 
     def stages(self, names: Iterable[str]) -> tuple[tuple[str, ...], ...]:
         """Return the images in stages that build one after the other, each within itself in parallel."""
-        wanted = set(names)
+        wanted, parents = set(names), self.parents
         near = {
-            name: tuple(ancestor for ancestor in graph.ancestors(name, self.parents) if ancestor in wanted)
+            name: tuple(ancestor for ancestor in graph.ancestors(name, parents) if ancestor in wanted)
             for name in sorted(wanted)
         }
         return graph.stages(near)

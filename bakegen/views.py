@@ -13,17 +13,17 @@ def rows(plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return one row an image, for tables and JSON."""
     return [
         {
-            "image": name,
-            "target": str(plan[name].target),
-            "from": plan[name].parent or plan[name].base or "",
-            "tags": [full_reference(plan.family, tag) for tag in plan[name].tags],
-            "python": plan[name].python,
-            "dockerfile": plan[name].dockerfile,
-            "generated": plan[name].generated,
-            "platforms": list(plan[name].platforms),
-            "description": plan[name].description,
+            "image": image.name,
+            "target": str(image.target),
+            "from": image.parent or image.base or "",
+            "tags": [full_reference(plan.family, tag) for tag in image.tags],
+            "python": image.python,
+            "dockerfile": image.dockerfile,
+            "generated": image.generated,
+            "platforms": list(image.platforms),
+            "description": image.description,
         }
-        for name in names
+        for image in map(plan.__getitem__, names)
     ]
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
+from math import ceil
 
 from bakegen.errors import Problem, UsageError
+from bakegen.family import Target
 from bakegen.plan import Plan
 
 MAX_JOBS = 256
@@ -36,21 +39,23 @@ class Cell:
 def stages(plan: Plan, names: Sequence[str], *, max_jobs: int = MAX_JOBS) -> tuple[tuple[Cell, ...], ...]:
     """Return the cells of each stage; a stage's images stand only on images of earlier stages or outside the selection.
 
-    A stage of more than ``max_jobs`` images gets cells of several images, as equal as can be, never mixing targets.
+    A stage of more than ``max_jobs`` images gets cells of several images, never mixing targets.
     """
     return tuple(_cells(plan, stage, max_jobs) for stage in plan.stages(names))
 
 
 def _cells(plan: Plan, stage: Sequence[str], max_jobs: int) -> tuple[Cell, ...]:
-    size = 1
-    while True:
-        cells = []
-        for target in ("cpu", "cuda"):
-            images = [name for name in stage if plan[name].target == target]
-            cells += [Cell(tuple(images[i : i + size]), target) for i in range(0, len(images), size)]
-        if len(cells) <= max_jobs:
-            return tuple(cells)
-        size += 1
+    wanted = set(stage)
+    kinds = [
+        [image.name for image in plan.images if image.name in wanted and image.target == target] for target in Target
+    ]
+    limit = max(max_jobs, len(kinds))
+    size = next(size for size in count(1) if sum(ceil(len(images) / size) for images in kinds) <= limit)
+    return tuple(
+        Cell(tuple(sorted(images)[start : start + size]), str(target))
+        for target, images in zip(Target, kinds, strict=True)
+        for start in range(0, len(images), size)
+    )
 
 
 def to_json(found: Sequence[Sequence[Cell]]) -> dict[str, object]:
