@@ -211,10 +211,20 @@ ArgValue = Annotated[str, BeforeValidator(_string), AfterValidator(_any_text)]
 CommandText = Annotated[str, AfterValidator(_command)]
 UserName = Annotated[str, AfterValidator(checked(r"[a-z_][a-z0-9_-]{0,31}", "a user name such as app"))]
 Distro = Annotated[
-    str, AfterValidator(checked(r"[a-z0-9][a-z0-9.-]*", "a distribution's code name such as bookworm or ubuntu22.04"))
+    str,
+    AfterValidator(checked(r"[a-z0-9][a-z0-9.-]*", "a distribution's code name such as bookworm or ubuntu22.04")),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z0-9][a-z0-9.-]*$"}),
 ]
-Tag = Annotated[str, AfterValidator(checked(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "a tag such as latest"))]
-SecretId = Annotated[str, AfterValidator(checked(r"[A-Za-z0-9_.-]+", "the id of a secret: letters, digits and . _ -"))]
+Tag = Annotated[
+    str,
+    AfterValidator(checked(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "a tag such as latest")),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"}),
+]
+SecretId = Annotated[
+    str,
+    AfterValidator(checked(r"[A-Za-z0-9_.-]+", "the id of a secret: letters, digits and . _ -")),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"}),
+]
 UserId = Annotated[int, Field(ge=0, le=2**32 - 2)]
 CacheId = Annotated[
     str, AfterValidator(checked(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a cache id: letters, digits and . _ / -"))
