@@ -30,9 +30,13 @@ def main(argv: list[str]) -> int:
     layout = Layout.from_environment()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a half-done step is undone as on Ctrl-C
     try:
-        return _VERBS[options.verb](layout, options)
+        code = _VERBS[options.verb](layout, options)
+        sys.stdout.flush()
     except LabError as error:
         sys.stderr.write(f"error: {error}\n")
+        return 1
+    except BrokenPipeError:  # `status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         sys.stderr.write(
@@ -41,6 +45,7 @@ def main(argv: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,6 +102,9 @@ def _run(layout: Layout, options: argparse.Namespace) -> int:
     sys.stdout.flush()
     try:
         os.execvpe(command[0], command, env)  # noqa: S606 - the user's own command, no shell in between
+    except BrokenPipeError:  # `status | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         raise LabError(f"cannot run {command[0]}", str(error), "check the command's name") from error
 
