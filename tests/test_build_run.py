@@ -40,6 +40,8 @@ if "inspect" in sys.argv:
     print(os.environ.get("INSPECT", "Name: default\\nDriver: docker"))
 elif "--print" in sys.argv:
     print((here / "print.json").read_text())
+elif (here / "limit").exists() and len(sys.argv[sys.argv.index("--"):]) - 1 > int((here / "limit").read_text()):
+    sys.exit("ERROR: target i22: NotFound: forwarding Ping: no such job aj6dag1lnio7x8goyvm4wo8o6")
 else:
     sys.stderr.buffer.write((here / "said").read_bytes()); sys.stderr.flush()
     if "--metadata-file" in sys.argv and (here / "metadata.json").exists():
@@ -227,6 +229,19 @@ def test_waves(docker: Docker, tmp_path: Path) -> None:
     assert built[0][0] == "base"
     assert sorted(name for wave in built for name in wave) == sorted(names)
     assert {image.status for image in result.images} == {"built"}
+
+
+def test_a_wave_that_is_too_large_is_halved(docker: Docker, tmp_path: Path) -> None:
+    (docker.folder / "limit").write_text("2")
+    names = tuple(f"i{number}" for number in range(7))
+    asked = BuildRequest(names, tmp_path, (Path("docker-bake.json"),), definition={name: {} for name in names})
+    result = build(asked, docker_cmd=docker.command, world=WORLD)
+    built = [call[call.index("--") + 1 :] for call in docker.calls()]
+    assert [len(wave) for wave in built] == [7, 3, 1, 2, 4, 2, 2]
+    assert [image.status for image in result.images] == ["built"] * 7
+    (docker.folder / "limit").write_text("0")
+    with pytest.raises(BuildFailed, match="no such job"):
+        build(asked, docker_cmd=docker.command, world=WORLD)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

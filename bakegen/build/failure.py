@@ -34,7 +34,10 @@ HINTS = (
         r"exit code: 137",
         "137 is a kill: most often the engine's machine ran out of memory; build fewer images at a time",
     ),
-    (r"no such job", "the docker driver lost track of its jobs (docker/buildx#3810); build fewer images at a time"),
+    (
+        r"no such job",
+        "the engine is too busy to keep track of its jobs (docker/buildx#3810); build again, or less at a time",
+    ),
     (
         r"failed to resolve source metadata|not found$",
         "check the image's name and tag, and that the engine reaches its registry",
@@ -49,6 +52,11 @@ class Wreck:
     failures: tuple[Failure, ...]
     text: str
     solved: frozenset[str]
+
+    @property
+    def jobs_lost(self) -> bool:
+        """Return whether nothing broke but BuildKit's own book-keeping."""
+        return not self.failures and "no such job" in self.text
 
 
 def failure_error(

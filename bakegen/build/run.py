@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from bakegen.engine.allow import check_access
 from bakegen.engine.bake import BakeRequest, bake, bake_print, parents
 from bakegen.engine.client import docker_command
 from bakegen.engine.info import start_inspect
-from bakegen.errors import Cancelled, Problem
+from bakegen.errors import BuildFailed, Cancelled, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -131,13 +132,27 @@ def _run(work: _Work, started: datetime) -> BuildResult:
     return result
 
 
+class _JobsLost(BuildFailed):
+    """BuildKit lost track of the jobs: too many at once for how busy the engine is. No step has failed."""
+
+
 def _bake_all(work: _Work) -> BakegenError | None:
-    """Bake wave after wave until all are done or something goes wrong; return that."""
+    """Bake wave after wave until all are done or something goes wrong; return that.
+
+    A wave that proves too large for the engine is baked again in halves; what it has finished is cached.
+    """
     selected = [name for name in work.lineage if name in work.request.targets]
+    left = deque(waves(selected, work.lineage))
+    number = 0
     try:
-        for number, wave in enumerate(waves(selected, work.lineage), 1):
+        while left:
+            wave, number = left.popleft(), number + 1
             error = _stopped(work) if work.wish.count else _bake(work, wave, number)
-            if error:
+            if isinstance(error, _JobsLost) and len(wave) > 1:
+                work.watch.tracker.again(union(wave, work.lineage))
+                middle = len(wave) // 2
+                left.extendleft((wave[middle:], wave[:middle]))
+            elif error:
                 return error
     except KeyboardInterrupt:  # raised only where no handler could be set; the bake was stopped on the way here
         return _stopped(work)
@@ -167,7 +182,8 @@ def _bake(work: _Work, wave: tuple[str, ...], number: int) -> BakegenError | Non
         return _stopped(work)
     if returncode:
         wreck = Wreck(tracker.failures(), text, solved)
-        return failure_error(wreck, work.definition, work.watch.tail, work.watch.log_path)
+        error = failure_error(wreck, work.definition, work.watch.tail, work.watch.log_path)
+        return _JobsLost(*error.problems) if wreck.jobs_lost else error
     tracker.end(solved, "built")
     work.digests.update(_digests(metadata))
     return None

@@ -85,6 +85,15 @@ class Tracker:
             image.settled = status if status in FINAL else "cancelled"
             self._changed.add(name)
 
+    def again(self, solved: Collection[str]) -> None:
+        """Take in that a bake came to nothing and what it left unfinished will be baked again."""
+        for name in solved:
+            image = self._images[name]
+            image.cancelled = False
+            for step in image.steps.values():
+                step.open.clear()
+            self._changed.add(name)
+
     def snapshot(self, now: float) -> Snapshot:
         """Return how all images stand."""
         for name in self._changed:
