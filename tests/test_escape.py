@@ -50,6 +50,7 @@ def read_word(text: str) -> str:
 
 @given(ANY)
 @example("$${")
+@example("\\b\\f\\u0041")
 @example("%%{")
 @example("\x7f\x08\x0c")
 def test_hcl(text: str) -> None:

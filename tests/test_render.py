@@ -140,7 +140,7 @@ def test_a_template_that_is_not_text(tmp_path: Path) -> None:
 
 def test_environments_are_kept_apart(tmp_path: Path) -> None:
     assert environment(tmp_path) is not environment(None)
-    assert environment(None).tests["single_line"]("x")
+    assert "single_line" in environment(None).tests
 
 
 def test_flags_of_a_mount() -> None:

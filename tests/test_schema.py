@@ -34,7 +34,7 @@ c:
   from: a
   variants: {target: cpu, exclude: {cuda: '12.1'}, include: {python: '3.12', copy: f, run: x}}"""
 
-UNKNOWN = [
+UNKNOWN: list[dict[str, Any]] = [
     {"nope": 1},
     {"images": {"a": {"nope": 1}}},
     {"images": {"a": {"torch": {"version": "2", "nope": 1}}}},
@@ -45,7 +45,7 @@ UNKNOWN = [
     {"groups": {"g": {"nope": 1}}},
     {"defaults": {"nope": 1}},
 ]
-WRONG = [
+WRONG: list[dict[str, Any]] = [
     {"version": 2},
     {"images": {}},
     {"images": {"a/b": {}}},

@@ -28,9 +28,10 @@ def verb(selection: tuple[str, ...], groups: bool, manifest: str | None, as_json
         text = columns([("GROUP", "IMAGES"), *((name, " ".join(members)) for name, members in plan.groups)])
     else:
         table = rows(plan, plan.select(selection or ["*"]))
-        header = ("IMAGE", "TARGET", "FROM", "TAG")
         registry = f"{plan.family.registry}/"  # said once in the manifest, and in every row of the JSON
-        text = columns(
-            [header, *((str(r["image"]), r["target"], r["from"], r["tags"][0].removeprefix(registry)) for r in table)]
-        )
+        cells = [
+            (str(row["image"]), str(row["target"]), str(row["from"]), str(row["tags"][0]).removeprefix(registry))
+            for row in table
+        ]
+        text = columns([("IMAGE", "TARGET", "FROM", "TAG"), *cells])
     click.echo(to_json(table) if as_json else text)
