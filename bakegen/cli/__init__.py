@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -19,7 +18,7 @@ class Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the verbs by name."""
-        return list(VERBS)
+        return [*VERBS]  # `list` is a verb's module here, once it is imported
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Return the verb, or None when there is none of that name."""
@@ -84,9 +83,6 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Cancelled.exit_code
-    except BrokenPipeError:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the reader has seen enough; nothing to flush to
+    except SystemExit:  # click's answer to a pipe whose reader has seen enough; there is nothing to flush to any more
         return 0
     return result if isinstance(result, int) else 0
