@@ -41,6 +41,8 @@ _GENERATED_ONLY = (
 
 #: Parts of a manifest whose invalid values concern no image, or only those that name them.
 _LOCAL = {"version", "family", "description", "$schema", "dockerignore", "images", "bases", "groups"}
+#: Build arguments of generated Dockerfiles that carry meaning.
+OWN_ARGS = frozenset({"FRESH", "PYPI_INDEX_URL", "TARGETARCH", "TORCH_INDEX_URL"})
 #: https://learn.microsoft.com/windows/win32/fileio/naming-a-file: no file or directory can have these names.
 _WINDOWS = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
 
@@ -280,7 +282,7 @@ def values(variants: Sequence[Variant], tree: Tree) -> Iterator[Fault]:
 
 
 def _idle(variants: Sequence[Variant]) -> Iterator[Fault]:
-    """Yield fields that have no effect beside the others of their image."""
+    """Yield fields that have no effect, or another one, beside the others of their image."""
     for variant in variants:
         name, given = variant.name, variant.fields.model_fields_set
         if variant.fields.dockerfile:
@@ -288,7 +290,12 @@ def _idle(variants: Sequence[Variant]) -> Iterator[Fault]:
                 what = f"{name} has a hand-written Dockerfile, so {field!r} has no effect"
                 tip = "write it into the Dockerfile, or leave 'dockerfile' out"
                 yield Fault(_at(variant, field), what, tip, on_key=True)
-        elif "context" in given:
+            continue
+        for argument in sorted(OWN_ARGS & variant.fields.args.keys()):
+            what = f"{name} gives a value to {argument}, which bakegen sets"
+            tip = "take another name; 'indexes' says where packages come from"
+            yield Fault(_at(variant, "args", argument), what, tip)
+        if "context" in given:
             what = f"'context' is for a hand-written Dockerfile; {name} is generated"
             yield Fault(_at(variant, "context"), what, "remove it: the context is the project", on_key=True)
         if variant.fields.unfreeze and not (variant.fields.pip or variant.fields.torch):

@@ -223,6 +223,11 @@ CASES = {
         "a has two secrets with the id 'x'",
         family("a: {from: b, secrets: [{id: x, env: A}, {id: y, env: B}]}"),
     ),
+    "own arguments": (
+        family("a: {from: b, args: {A: x, TARGETARCH: §x}}"),
+        "a gives a value to TARGETARCH, which bakegen sets",
+        family("a: {from: b, args: {A: x, TARGET: x}}"),
+    ),
     # on the ground
     "target": (
         family("a: {from: b, target: §cuda}"),

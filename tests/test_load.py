@@ -79,6 +79,15 @@ CASES = [
     ),
     ("version: 1\nfamily: f\nimages: §[]\n", "images: expected a mapping of keys to values, found a list", ""),
     ("version: 1\nfamily: f\nimages: §{}\n", "images: dictionary should have at least 1 item", ""),
+    (family("a: {from: b}", "groups: {x: [§[a]]}\n"), "groups.x.images[0]: expected text, found a list", ""),
+    (
+        family("a: {from: b, copy: [§1]}"),
+        "images.a.copy[0]: expected a mapping of keys to values, found the number 1",
+        "",
+    ),
+    (family("a: {from: b, copy: {src: §1}}"), "images.a.copy[0].src: expected text, found the number 1", ""),
+    (family(f"a: {{from: b, env: {{A: §{'x' * 70000}}}}}"), "longer than 32000 bytes", ""),
+    (family("§" + "a" * 129 + ": {from: b}"), "is not a name: up to 128 letters", ""),
     # numbers that should be text: what was written is offered in quotes
     (family("a: {from: b, python: §3.10}"), "this is a number to YAML; put it in quotes", 'write "3.10"'),
     (family("a: {from: b, env: {A: §1}}"), "this is a number to YAML; put it in quotes", 'write "1"'),
@@ -129,7 +138,11 @@ CASES = [
     (family("a: {from: b, secrets: {id: §'a,b', env: E}}"), "'a,b' is not the id of a secret", ""),
     (family("a: {from: b, secrets: {id: x, src: §''}}"), "an empty text is not allowed here", ""),
     (family("a: {from: b, platforms: §amd64}"), "'amd64' is not a platform such as linux/amd64", ""),
-    (family('a: {from: b, secrets: {id: x, src: §"e\\u0301"}}'), "composed names (Unicode's NFC) only; rename the file", ""),
+    (
+        family('a: {from: b, secrets: {id: x, src: §"e\\u0301"}}'),
+        "composed names (Unicode's NFC) only; rename the file",
+        "",
+    ),
     (family('a: {dockerfile: §"e\\u0301"}'), "bake finds files by composed names", ""),
     (family("a: {from: b}", "tag: §é\n"), "tag: 'é' is not a tag such as latest", ""),
     (family("a: {from: b}", "indexes: {pypi: §'http://x/ y'}\n"), "is not a URL without spaces, quotes or $", ""),

@@ -30,6 +30,10 @@ from bakegen.refs import ImageRef, parse_platform
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
+#: BuildKit takes lines of 65,535 bytes; an escaped value may be twice as long.
+_MAX_VALUE = 32_000
+
+
 class Model(BaseModel):
     """Base of every model of the manifest: strict, frozen, and no unknown keys."""
 
@@ -101,6 +105,10 @@ def _env_value(text: str) -> str:
         raise ValueError(
             f"a Dockerfile cannot hold U+{ord(bad[0]):04X} in an environment variable; put such text into a file"
         )
+    if len(text.encode()) > _MAX_VALUE:
+        raise ValueError(
+            f"longer than {_MAX_VALUE} bytes, which no line of a Dockerfile holds; put such text into a file"
+        )
     return text
 
 
@@ -152,7 +160,10 @@ FilledText = Annotated[
 Name = Annotated[
     str,
     AfterValidator(
-        checked(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}", "a name: letters, digits, - and _ (what docker buildx bake takes)")
+        checked(
+            r"[A-Za-z0-9_][A-Za-z0-9_-]{0,127}",
+            "a name: up to 128 letters, digits, - and _ (what docker buildx bake takes)",
+        )
     ),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_-]*$"}),
 ]

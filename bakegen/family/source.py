@@ -63,11 +63,15 @@ class Source:
         return value
 
     def node(self, loc: Loc) -> Node | None:
-        """Return the value at ``loc``, or None when nothing stands there; a lone item is its list's first."""
+        """Return the value at ``loc``, or None when nothing stands there.
+
+        A lone item is its list's first; a value that is no mapping stands for the main field of one.
+        """
         node = self.root
         for step in loc:
             child = node.children.get(step)
-            if child is None and (step != 0 or isinstance(node.value, list)):
+            short = not isinstance(node.value, list if step == 0 else dict) and (step == 0 or isinstance(step, str))
+            if child is None and not short:
                 return None
             node = child or node
         return node
