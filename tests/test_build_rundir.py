@@ -22,7 +22,7 @@ def test_what_is_kept(tmp_path: Path) -> None:
         run.log("asr", ("a", "RUN one"), ["1", "2"])
         run.log("asr", ("a", "RUN one"), ["3"])
         run.log("asr", ("b", "RUN two"), ["größe"])
-        run.close_log("asr")
+        run.close_logs()
         run.log("asr", ("b", "RUN two"), ["more"])
         run.flush()
         assert run.log_path("asr") == "logs/asr.log"

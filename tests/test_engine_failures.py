@@ -20,6 +20,7 @@ from bakegen.errors import BuildFailed, EngineError
             "docker is installed, but its buildx plugin is not",
         ),
         ("docker: 'buildx' is not a docker command.", "docker is installed, but its buildx plugin is not"),
+        ("ERROR: invalid progress mode rawjson", "buildx is too old: it cannot report progress as JSON"),
         (
             "ERROR: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
             "no Docker engine answers at unix:///var/run/docker.sock",

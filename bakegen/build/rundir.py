@@ -88,10 +88,10 @@ class RunDirectory:
         """Return an image's log, relative to the directory; "" when it has printed nothing."""
         return f"logs/{image}.log" if image in self._logs else ""
 
-    def close_log(self, image: str) -> None:
-        """Close an image's log, so that a large family does not run out of open files; it can be written again."""
-        if (log := self._logs.get(image)) and not log.file.closed:
-            with _disk(self.path):
+    def close_logs(self) -> None:
+        """Close the images' logs, so that a large family does not run out of open files; they can be written again."""
+        with _disk(self.path):
+            for log in self._logs.values():
                 log.file.close()
 
     def flush(self) -> None:

@@ -15,7 +15,7 @@ CACHE_ONLY = ("type=cacheonly",)
 ZSTD = "compression=zstd"
 
 
-def settings_file(request: BuildRequest, definition: Definition, builder: Builder) -> str:
+def settings_file(request: BuildRequest, definition: Definition, builder: Builder | None) -> str:
     """Return the text of the extra bake file of this build; "" when there is nothing to set."""
     outputs = outputs_of(request, definition, builder)
     if not (outputs or request.contexts or request.args):
@@ -23,31 +23,32 @@ def settings_file(request: BuildRequest, definition: Definition, builder: Builde
     return override_file(outputs=outputs, contexts=request.contexts, args=request.args)
 
 
-def outputs_of(request: BuildRequest, definition: Definition, builder: Builder) -> dict[str, tuple[str, ...]]:
+def outputs_of(request: BuildRequest, definition: Definition, builder: Builder | None) -> dict[str, tuple[str, ...]]:
     """Return the outputs to set, by selected target.
 
-    Layers go into the engine's own image store as zstd where it can hold them (docker driver with containerd's store):
-    measured against gzip, the default, an export of 1.4 GB takes half the time. A target that names its outputs keeps
+    Layers go into the engine's own image store as zstd where it can hold them (docker driver with containerd's store).
+    Measured on two CPUs with a layer of 280 MB in small files, export and unpacking take 5.5 s as zstd, 8.8 s as gzip,
+    which is the default, and 4.6 s uncompressed, which needs a fifth more disk. A target that names its outputs keeps
     them, and pushed images keep the bake file's compression, because others have to read them.
     """
     if request.output == "none":
         return dict.fromkeys(request.targets, CACHE_ONLY)
-    if not wants_zstd(request) or not builder.holds_zstd:
+    if builder is None or not needs_builder(request) or request.compression != "auto" or not builder.holds_zstd:
         return {}
     kind = "docker" if request.output == "load" else "image"
     free = (target for target in request.targets if not definition.get(target, {}).get("output"))
     return dict.fromkeys(free, (f"type={kind},{ZSTD}",))
 
 
-def wants_zstd(request: BuildRequest) -> bool:
-    """Return whether it matters what the engine's image store can hold."""
-    return request.compression == "auto" and request.output in {"default", "load"}
+def needs_builder(request: BuildRequest) -> bool:
+    """Return whether it matters which builder is used: only where images land in an engine's own store."""
+    return request.output in {"default", "load"}
 
 
-def exporting(request: BuildRequest, definition: Definition, builder: Builder) -> frozenset[str]:
+def exporting(request: BuildRequest, definition: Definition, builder: Builder | None) -> frozenset[str]:
     """Return the targets whose result is handed over, and not only kept in the cache: they end with an export step."""
     if request.output == "none":
         return frozenset()
     own = {name: output_types(definition.get(name, {})) for name in request.targets}
-    handed_over = request.output != "default" or builder.driver == "docker"
+    handed_over = request.output != "default" or (builder is not None and builder.driver == "docker")
     return frozenset(name for name, types in own.items() if types != ("cacheonly",) and (types or handed_over))
