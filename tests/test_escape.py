@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bakegen.render import escape
+from tests import lab
 
 _PIECES = st.sampled_from(
     ["$", "${", "}", "%{", '"', "'", "\\", " ", "\t", "<<EOF", "EOF", "#", "[", "--x", "\n", "&&", "é", "😀", "a", ","]
@@ -161,3 +164,33 @@ def test_frozen() -> None:
 )
 def test_single_line(text: str, one: bool) -> None:
     assert escape.single_line(text) is one
+
+
+@pytest.mark.engine
+def test_copied_names_on_a_real_engine(tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]) -> None:
+    names = [
+        "it's",
+        'a"b',
+        "$x",
+        "--from=y",
+        "#h",
+        "sp ace",
+        "é%{z}",
+        "a=b",
+        "{{c}}",
+        "a&b",
+        "`",
+        "~",
+        "a;b",
+        "\u2028x",
+    ]
+    for name in names:
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    lines = [f"COPY {escape.dockerfile_paths([name, f'/{name}.out'])}\n" for name in names]
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n" + "".join(lines), encoding="utf-8")
+    command = [str(engine.docker), "buildx", "build", "--output", f"type=local,dest={tmp_path / 'out'}", str(tmp_path)]
+    done = subprocess.run(command, env=docker_env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert {path.name: path.read_text("utf-8") for path in (tmp_path / "out").iterdir()} == {
+        f"{n}.out": n for n in names
+    }

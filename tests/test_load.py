@@ -108,6 +108,8 @@ CASES = [
     (family('a: {from: b, labels: {a: §"x\\0y"}}'), "U+0000 cannot be passed to a build", ""),
     (family("a: {from: b, labels: {§'': x}}"), "images.a.labels: an empty text is not allowed here", ""),
     (family("a: {from: b, copy: §../x}"), "'../x' leaves the project: '..' is not allowed", ""),
+    (family("a: {from: b, copy: §'!x'}"), "COPY cannot take a path that begins with ! or <<", ""),
+    (family("a: {from: b, copy: §'<<x'}"), "COPY cannot take a path that begins with ! or <<", ""),
     (family("a: {from: b, copy: §/x}"), "'/x' is outside the project: paths are relative to the manifest", ""),
     (family("a: {from: b, copy: §~/x}"), "'~/x' is outside the project", ""),
     (family("a: {from: b, copy: §'C:/x'}"), "'C:/x' is outside the project", ""),

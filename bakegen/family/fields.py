@@ -80,6 +80,13 @@ def relative_path(text: str) -> str:
     return "/".join(parts) or "."
 
 
+def _copied(text: str) -> str:
+    """Return a path that COPY takes: a client leaves out what ``!`` begins, and ``<<`` opens a heredoc, in JSON too."""
+    if text.startswith(("!", "<<")):
+        raise ValueError(f"{text!r}: COPY cannot take a path that begins with ! or <<; rename the file")
+    return text
+
+
 def is_requirement_path(text: str) -> bool:
     """Return whether ``text`` can stand in a mount and in a command as it is."""
     return re.fullmatch(r"[A-Za-z0-9._/@+-]+", text) is not None
@@ -179,6 +186,7 @@ CudaVersion = Annotated[
     str, BeforeValidator(_string), AfterValidator(checked(r"[0-9]{1,2}\.[0-9]", 'a CUDA version such as "12.1"'))
 ]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
+CopyPath = Annotated[str, AfterValidator(relative_path), AfterValidator(_copied)]
 BakePath = Annotated[str, AfterValidator(_composed), AfterValidator(relative_path)]
 RequirementPath = Annotated[
     str,

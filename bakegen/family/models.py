@@ -17,6 +17,7 @@ from bakegen.family.fields import (
     CacheId,
     CommandText,
     ContainerPath,
+    CopyPath,
     CudaVersion,
     DistributionName,
     Distro,
@@ -31,7 +32,6 @@ from bakegen.family.fields import (
     Platform,
     PythonVersion,
     Reference,
-    RelativePath,
     RequirementPath,
     SecretFile,
     SecretId,
@@ -99,7 +99,7 @@ class Torch(Model):
 class Copy(Model):
     """Files of the project that are copied into the image."""
 
-    src: RelativePath
+    src: CopyPath
     dest: ContainerPath | None = Field(default=None, description="default: the same name in the working directory")
     chmod: Mode | None = None
 
