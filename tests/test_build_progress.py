@@ -155,6 +155,7 @@ def test_live_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     text = stream.getvalue()
     assert "\x1b[32mbase  cached         0.4 s" in text
     assert "asr   2/5 RUN make" in text
+    assert "\x1b[32masr   2/5" not in text
     assert text.count("built         12.3 s  2/5 cached") == 1
     assert text.endswith("3 images in 4.0 s | 6 of 9 steps cached (66 %)\n")
     assert text.rstrip().rfind("\x1b[?25h") > text.rfind("\x1b[?25l")

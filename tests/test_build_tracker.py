@@ -138,6 +138,15 @@ def test_steps_of_a_parent_are_not_the_childs() -> None:
     assert made.owners("p") == ("base",)
 
 
+def test_a_child_waits_even_if_it_announces_the_parents_steps_first() -> None:
+    made = tracker("base", "asr")
+    made.feed(vertex("f", "[asr 1/2] FROM python", started=1.0), 1.0)
+    assert state_of(made, "asr").status == "running"
+    made.feed(vertex("f", "[base 1/2] FROM python", started=1.0), 1.0)
+    state = state_of(made, "asr")
+    assert (state.status, state.began, state.step) == ("waiting", None, "")
+
+
 def test_a_parent_that_breaks_leaves_its_child_cancelled() -> None:
     made = tracker("base", "asr")
     broken = {"started": 1.0, "completed": 2.0, "error": "exit code: 1"}

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Step:
-    """One instruction of one image. BuildKit may know it by several digests, when it finds it equal to another's."""
+    """One instruction of one image. BuildKit may know it by several digests, when it finds it equal to another's.
+
+    ``first`` and ``began`` are when it was first and last seen to start, on the caller's clock; ``started`` and
+    ``completed`` span all its runs, on the engine's.
+    """
 
     title: StepName
     digests: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
     ended: bool = False
     fresh: bool = False
+    first: float | None = None
     began: float | None = None
     started: float | None = None
     completed: float | None = None
@@ -44,6 +49,7 @@ class Step:
             self.fresh = self.fresh or not vertex.cached
             self.completed = max(vertex.completed, self.completed or 0.0)
         elif vertex.started is not None:
+            self.first = now if self.first is None else self.first
             self.began = self.began if self.open else now
             self.open.add(vertex.digest)
 
@@ -71,7 +77,6 @@ class Image:
     exports: bool
     steps: dict[str, Step] = field(default_factory=dict)
     cancelled: bool = False
-    began: float | None = None
     settled: Status | None = None
 
     def state(self, view: View) -> ImageState:
@@ -85,7 +90,7 @@ class Image:
             total=len(counted),
             cached=sum(step.done and not step.fresh for step in counted),
             done=done,
-            began=self.began,
+            began=min((step.first for step in own if step.first is not None and not step.title.internal), default=None),
             seconds=_span(own),
             status=self.settled or self._status(own, counted, view),
         )
@@ -111,7 +116,7 @@ class Image:
             return self.success(view)
         if self.cancelled:
             return "cancelled"
-        return "running" if self.began is not None else "waiting"
+        return "running" if any(step.done for step in counted) else "waiting"
 
     def success(self, view: View) -> Status:
         """Return what a build of this image that went well is called."""

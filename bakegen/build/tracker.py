@@ -136,8 +136,6 @@ class Tracker:
         step = image.steps.get(vertex.name) or image.steps.setdefault(vertex.name, Step(title))
         step.fold(vertex, now)
         image.cancelled = image.cancelled or vertex.cancelled
-        if image.began is None and step.open and not title.internal and not self.inherited(image, step):
-            image.began = now
 
     def inherited(self, image: Image, step: Step) -> bool:
         """Return whether the step is an ancestor's, which the image only stands on."""

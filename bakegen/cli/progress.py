@@ -100,11 +100,12 @@ class LiveLines:
         return self._live
 
     def _print_finished(self, live: Live, snapshot: Snapshot) -> None:
+        from rich.text import Text
+
         width = name_width(snapshot)
         for image in self._news.of(snapshot):
             if image.status in FINAL:
-                line = finished_line(image, width)
-                live.console.print(line, style=STYLES.get(image.status), soft_wrap=True)
+                live.console.print(Text(finished_line(image, width), STYLES.get(image.status, "")), soft_wrap=True)
 
 
 class News:
