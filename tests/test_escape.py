@@ -182,7 +182,7 @@ def test_copied_names_on_a_real_engine(tmp_path: Path, engine: lab.Engine, docke
         "`",
         "~",
         "a;b",
-        "\u2028x",
+        "x\u2028y",
     ]
     for name in names:
         (tmp_path / name).write_text(name, encoding="utf-8")
