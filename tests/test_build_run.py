@@ -258,6 +258,13 @@ def test_stop(docker: Docker, tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_stop_before_anything_is_built(docker: Docker, tmp_path: Path) -> None:
+    asked: Future[Builder] = Future()
+    asked.set_exception(KeyboardInterrupt())
+    with pytest.raises(Cancelled, match="before anything was built"):
+        build(request(tmp_path, ("base",)), docker_cmd=docker.command, builder=asked, world=WORLD)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_stop_between_waves(docker: Docker, tmp_path: Path) -> None:
     names = tuple(f"i{number}" for number in range(120))

@@ -81,10 +81,13 @@ def build(
     """
     world = world or World()
     docker = tuple(docker_cmd or docker_command())
-    asked = builder or (start_inspect(docker, request.builder) if needs_builder(request) else None)
-    definition = _definition(request, docker)
-    check_access(definition, request.root, request.allow, world.env)
-    found = asked.result() if asked else None
+    try:
+        asked = builder or (start_inspect(docker, request.builder) if needs_builder(request) else None)
+        definition = _definition(request, docker)
+        check_access(definition, request.root, request.allow, world.env)
+        found = asked.result() if asked else None
+    except KeyboardInterrupt:
+        raise Cancelled("stopped before anything was built") from None
     links = parents(definition)
     lineage = lineages({name: links.get(name, ()) for name in (*request.targets, *links)})
     with stop_wishes() as wish, RunDirectory(request.root, world.today()) as directory:

@@ -76,9 +76,10 @@ class LiveLines:
             return
         self._drawn = snapshot.now
         live = self._live or self._start()
-        self._print_finished(live, snapshot)
         width, height = live.console.size
-        live.update("\n".join(live_lines(snapshot, width, height)), refresh=True)
+        live.update("\n".join(live_lines(snapshot, width, height)))
+        self._print_finished(live, snapshot)
+        live.refresh()
 
     def close(self, snapshot: Snapshot, outcome: Outcome) -> None:
         """Remove the running lines, print what has finished since, and the summary."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
 
-PATIENCE = 20.0  # seconds for an engine that may sit behind ssh
+PATIENCE = 30.0  # seconds; `buildx inspect` itself gives a remote builder 20
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 _SNAPSHOTTER = re.compile(r"^\s*org\.mobyproject\.buildkit\.worker\.snapshotter:\s*(\S+)", re.MULTILINE)
 _RULE = re.compile(r"^GC Policy rule#\d+:\n((?:[ \t]+.*\n?)*)", re.MULTILINE)
