@@ -1,4 +1,7 @@
-"""A package index that forbids HTTP caching, and an HTTP proxy for apt; both count what leaves them."""
+"""A package index that forbids HTTP caching, and an HTTP proxy for apt; both count what leaves them.
+
+``python package_index.py DIRECTORY PORT`` runs in a container beside the builds, with nothing but Python.
+"""
 
 from __future__ import annotations
 
@@ -6,36 +9,14 @@ import base64
 import hashlib
 import io
 import random
-import threading
+import sys
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-
-
-@dataclass
-class Traffic:
-    """Bytes that were sent, by kind of file."""
-
-    wheels: int = 0
-    debs: int = 0
-    pages: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def add(self, path: str, size: int) -> None:
-        """Count one answer."""
-        kind = "wheels" if path.endswith(".whl") else "debs" if path.endswith(".deb") else "pages"
-        with self.lock:
-            setattr(self, kind, getattr(self, kind) + size)
-
-    def reset(self) -> None:
-        """Start counting anew."""
-        self.wheels = self.debs = self.pages = 0
+from typing import ClassVar
 
 
 def wheel(name: str, version: str, requires: tuple[str, ...] = (), *, size: int = 200_000) -> tuple[str, bytes]:
@@ -61,44 +42,44 @@ def _digest(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
 
-@contextmanager
-def serve(address: str, wheels: dict[str, bytes]) -> Iterator[tuple[str, Traffic]]:
-    """Serve ``wheels`` as a simple index and proxy plain HTTP, on a free port of ``address``.
+class Handler(BaseHTTPRequestHandler):
+    """Answers as a simple index (https://peps.python.org/pep-0503/) and as a proxy; logs ``KIND BYTES`` for each file."""
 
-    Yields ``http://address:port`` and the count. https://peps.python.org/pep-0503/
-    """
-    traffic = Traffic()
+    protocol_version = "HTTP/1.1"
+    wheels: ClassVar[dict[str, bytes]] = {}
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def do_GET(self) -> None:
+        """Answer one request and count its bytes."""
+        body = self._answer()
+        self.wfile.write(body)
+        kind = "wheels" if self.path.endswith(".whl") else "debs" if self.path.endswith(".deb") else "pages"
+        sys.stdout.write(f"{kind} {len(body)}\n")
+        sys.stdout.flush()
 
-        def do_GET(self) -> None:
-            if self.path.startswith("http://"):
-                status, body = _forward(self.path)
-            else:
-                status, body = _answer(self.path, wheels)
-            if status == HTTPStatus.OK:
-                traffic.add(self.path, len(body))
-            self.send_response(status)
-            self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/octet-stream")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(body)
+    def do_HEAD(self) -> None:
+        """Answer without a body, which counts nothing."""
+        self._answer()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's signature
-            """Keep quiet."""
+    def _answer(self) -> bytes:
+        status, body = _forward(self.path) if self.path.startswith("http://") else _answer(self.path, self.wheels)
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/octet-stream")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        return body
 
-    server = ThreadingHTTPServer((address, 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://{address}:{server.server_port}", traffic
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's signature
+        """Keep quiet: what counts is on stdout."""
+
+
+def count(log: str) -> dict[str, int]:
+    """Return the bytes of each kind that a log of the server shows."""
+    totals = {"wheels": 0, "debs": 0, "pages": 0}
+    for line in log.splitlines():
+        kind, _, size = line.partition(" ")
+        totals[kind] += int(size)
+    return totals
 
 
 def _answer(path: str, wheels: dict[str, bytes]) -> tuple[int, bytes]:
@@ -121,6 +102,11 @@ def _forward(url: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def wheel_file(path: Path) -> tuple[str, bytes]:
-    """Return a wheel on disk as the index takes it."""
-    return path.name, path.read_bytes()
+def main(directory: Path, port: int) -> None:
+    """Serve the wheels of a directory until the process is ended."""
+    Handler.wheels = {path.name: path.read_bytes() for path in directory.glob("*.whl")}
+    ThreadingHTTPServer(("0.0.0.0", port), Handler).serve_forever()  # noqa: S104 - inside a container
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

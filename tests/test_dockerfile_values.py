@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests import lab
 from tests.support import bakegen, write_project
@@ -58,7 +59,7 @@ def test_values_come_back_from_the_built_image(tmp_path: Path, engine: lab.Engin
         "workdir": "/a b/$HOME/\"q\"/☃",
     }
     manifest = {"version": 1, "family": "values", "bases": {"python": "python:3.11-slim"}, "images": {"values-probe": image}}
-    write_project(tmp_path, json.dumps(manifest))
+    write_project(tmp_path, yaml.safe_dump(manifest))
     base = engine.substitutions.get("python:3.11-slim", "python:3.11-slim")
     done = bakegen("build", f"--base=python={base}", cwd=tmp_path, env=docker_env)
     assert done.returncode == 0, done.stderr
@@ -100,7 +101,7 @@ EXPECTED = {
 def test_commands_run_as_a_shell_reads_them(tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]) -> None:
     image = {"from": "python", "run": ["mkdir /out", *COMMANDS.values()]}
     manifest = {"version": 1, "family": "commands", "bases": {"python": "python:3.11-slim"}, "images": {"commands-probe": image}}
-    write_project(tmp_path, json.dumps(manifest))
+    write_project(tmp_path, yaml.safe_dump(manifest))
     base = engine.substitutions.get("python:3.11-slim", "python:3.11-slim")
     done = bakegen("build", f"--base=python={base}", cwd=tmp_path, env=docker_env)
     assert done.returncode == 0, done.stderr
@@ -112,7 +113,7 @@ def test_commands_run_as_a_shell_reads_them(tmp_path: Path, engine: lab.Engine, 
 def test_a_failing_line_of_a_script_fails_the_image(tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]) -> None:
     image = {"from": "python", "run": "echo before\nfalse\necho never"}
     manifest = {"version": 1, "family": "failing", "bases": {"python": "python:3.11-slim"}, "images": {"failing-probe": image}}
-    write_project(tmp_path, json.dumps(manifest))
+    write_project(tmp_path, yaml.safe_dump(manifest))
     base = engine.substitutions.get("python:3.11-slim", "python:3.11-slim")
     done = bakegen("build", "--no-output", f"--base=python={base}", cwd=tmp_path, env=docker_env)
     assert done.returncode == 6

@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bakegen.family import Defaults
 from tests import lab, package_index
 from tests.support import bakegen, write_project
 
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.engine
 BASIS = """\
 FROM python:3.11-slim
 RUN echo 'Acquire::http::Proxy "{url}";' > /etc/apt/apt.conf.d/01proxy
-ENV PIP_TRUSTED_HOST={host}
+ENV PIP_TRUSTED_HOST={host} RUN={run}
 """
 
 MANIFEST = """\
@@ -41,64 +43,82 @@ images:
 """
 
 
-@pytest.fixture
-def gateway(docker_env: dict[str, str], engine: lab.Engine) -> str:
-    """Return an address of this machine that build steps reach."""
-    found = subprocess.run(
-        [str(engine.docker), "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"],
-        env=docker_env,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    if not engine.private:
-        pytest.skip("needs the lab's bridge, whose gateway is this machine")
-    return found
+class Index:
+    """The index in its container: where it is, and what has left it since the last look."""
+
+    PORT = 8000
+
+    def __init__(self, docker: str, env: dict[str, str], wheels: Path, image: str) -> None:
+        """Start it."""
+        self._docker, self._env, self._seen = docker, env, dict.fromkeys(("wheels", "debs", "pages"), 0)
+        script = Path(package_index.__file__)
+        volumes = [f"--volume={script}:/package_index.py:ro", f"--volume={wheels}:/wheels:ro"]
+        self._id = self._run("run", "--detach", *volumes, image, "python", "/package_index.py", "/wheels", str(self.PORT))
+        self.host = self._run("inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}", self._id)
+        self.url = f"http://{self.host}:{self.PORT}"
+
+    def _run(self, *arguments: str) -> str:
+        done = subprocess.run([self._docker, *arguments], env=self._env, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def traffic(self) -> dict[str, int]:
+        """Return the bytes that left since the last call, by kind."""
+        total = package_index.count(self._run("logs", self._id))
+        new = {kind: total[kind] - self._seen[kind] for kind in total}
+        self._seen = total
+        return new
+
+    def stop(self) -> None:
+        """Remove the container."""
+        self._run("rm", "--force", self._id)
 
 
 @pytest.fixture(scope="session")
-def pip_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the wheel of the pip that bakegen installs."""
-    from bakegen.family import Defaults
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with the wheels of the test, and that of the pip that bakegen installs."""
+    directory = tmp_path_factory.mktemp("wheels")
+    for name, data in (
+        package_index.wheel("alpha", "1.0", ("beta>=1",)),
+        package_index.wheel("beta", "1.5"),
+        package_index.wheel("gamma", "2.0", ("alpha",)),
+    ):
+        (directory / name).write_bytes(data)
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(directory), f"pip=={Defaults().pip}"]
+    subprocess.run(pip, check=True)
+    directory.chmod(0o755)
+    return directory
 
-    directory = tmp_path_factory.mktemp("pip")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(directory), f"pip=={Defaults().pip}"], check=True
-    )
-    return next(directory.glob("pip-*.whl"))
+
+@pytest.fixture
+def index(wheels: Path, engine: lab.Engine, docker_env: dict[str, str]) -> Iterator[Index]:
+    """The index, running."""
+    found = Index(str(engine.docker), docker_env, wheels, engine.substitutions.get("python:3.11-slim", "python:3.11-slim"))
+    yield found
+    found.stop()
 
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])
 def test_a_rerun_of_every_step_downloads_nothing(
-    installer: str, tmp_path: Path, gateway: str, pip_wheel: Path, docker_env: dict[str, str], engine: lab.Engine
+    installer: str, tmp_path: Path, index: Index, docker_env: dict[str, str], engine: lab.Engine
 ) -> None:
-    wheels = dict(
-        [
-            package_index.wheel("alpha", "1.0", ("beta>=1",)),
-            package_index.wheel("beta", "1.5"),
-            package_index.wheel("gamma", "2.0", ("alpha",)),
-            package_index.wheel_file(pip_wheel),
-        ]
-    )
-    with package_index.serve(gateway, wheels) as (url, traffic):
-        root = write_project(
-            tmp_path,
-            MANIFEST.format(installer=installer, url=url, run=uuid.uuid4().hex),
-            {"basis/Dockerfile": BASIS.format(url=url, host=gateway), "parent.txt": "alpha\n", "child.txt": "gamma\n"},
-        )
-        bases = [f"--base=python={engine.substitutions.get('python:3.11-slim', 'python:3.11-slim')}"]
-        assert bakegen("render", cwd=root).returncode == 0
-        cold = bakegen("build", "zero-child", "--no-output", *bases, cwd=root, env=docker_env)
-        assert cold.returncode == 0, cold.stderr
-        assert traffic.wheels >= 3 * 200_000, "the counter sees wheels"
-        assert traffic.debs > 10_000, "the counter sees .debs"
+    run = uuid.uuid4().hex  # an engine that knows this test already must start cold all the same
+    manifest = MANIFEST.format(installer=installer, url=index.url, run=run)
+    basis = BASIS.format(url=index.url, host=index.host, run=run)
+    root = write_project(tmp_path, manifest, {"basis/Dockerfile": basis, "parent.txt": "alpha\n", "child.txt": "gamma\n"})
+    build = ["build", "zero-child", "--no-output", f"--base=python={engine.substitutions.get('python:3.11-slim', 'python:3.11-slim')}"]
 
-        traffic.reset()
-        again = bakegen("build", "zero-child", "--no-output", "--fresh=zero-*", *bases, cwd=root, env=docker_env)
-        assert again.returncode == 0, again.stderr
-        assert traffic.pages > 0, "the steps did run: they asked for index pages"
-        assert (traffic.wheels, traffic.debs) == (0, 0)
-        assert _executed(root) >= 3, "apt, parent.txt and child.txt ran again"
+    cold = bakegen(*build, cwd=root, env=docker_env)
+    assert cold.returncode == 0, cold.stderr
+    down = index.traffic()
+    assert down["wheels"] >= 3 * 200_000, "the counter sees wheels"
+    assert down["debs"] > 10_000, "the counter sees .debs"
+
+    again = bakegen(*build, "--fresh=zero-parent", "--fresh=zero-child", cwd=root, env=docker_env)
+    assert again.returncode == 0, again.stderr
+    down = index.traffic()
+    assert down["pages"] > 0, "the steps did run: they asked for index pages"
+    assert (down["wheels"], down["debs"]) == (0, 0)
+    assert _executed(root) >= 3, "apt, parent.txt and child.txt ran again"
 
 
 def _executed(root: Path) -> int:

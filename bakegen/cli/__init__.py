@@ -10,7 +10,7 @@ import click
 
 from bakegen.errors import EXIT_CODES, BakegenError, Cancelled, CheckFailed
 
-VERBS = ("graph", "list", "matrix", "render", "schema")
+VERBS = ("build", "doctor", "graph", "list", "matrix", "render", "schema")
 
 
 class Verbs(click.Group):

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/@%+=:*?-]+")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._/@%+=:,-]+")
+_HCL = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}  # all that HCL has; the rest as \\uXXXX
+_SPACE, _DEL = 0x20, 0x7F
 #: One line that Dockerfile and shell read alike: no flag, no JSON, no comment, no continuation, no heredoc.
 _SIMPLE_COMMAND = re.compile(r"(?!--|\[|#)[^\s\\<](?:[^\n\r\\<]|<(?!<)|\\(?=[^\s]))*(?<!\s)")
 
@@ -18,13 +20,8 @@ def hcl(text: str) -> str:
 
     https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md#template-expressions
     """
-    quoted = (
-        json.dumps(text, ensure_ascii=False)
-        .replace("\x7f", "\\u007f")
-        .replace("\\b", "\\u0008")
-        .replace("\\f", "\\u000c")
-    )
-    return quoted.replace("${", "$${").replace("%{", "%%{")
+    quoted = "".join(_HCL.get(c) or (f"\\u{ord(c):04x}" if ord(c) < _SPACE or ord(c) == _DEL else c) for c in text)
+    return '"' + quoted.replace("${", "$${").replace("%{", "%%{") + '"'
 
 
 def hcl_list(items: Iterable[str]) -> str:

@@ -1,0 +1,142 @@
+"""What a user asks of a build -> the build's request. Pure: the plan and words in, values out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bakegen import graph
+from bakegen.build.model import BuildRequest
+from bakegen.engine.bake import Output
+from bakegen.errors import Problem, UsageError
+from bakegen.family.load import nearest
+from bakegen.plan import Plan, PlannedImage, match
+from bakegen.refs import ImageRef
+from bakegen.render import BAKE_FILE, contexts
+
+Parents = Literal["build", "registry"]
+#: Keys that `--set` of buildx 0.29 takes and loses (docker/buildx, bake/bake.go).
+_BROKEN_SETS = ("network", "no-cache-filter", "ulimits")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The words of the command line, and the two variables of the bake file that the environment may set."""
+
+    output: Output = "default"
+    builder: str | None = None
+    bases: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    parents: Parents = "build"
+    registry: str | None = None
+    tag: str | None = None
+
+
+def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, epoch: str) -> BuildRequest:
+    """Return the request that builds ``names``; ``epoch`` is what makes the steps of ``--fresh`` images new.
+
+    Raises UsageError for words that name nothing.
+    """
+    problems = list(_set_problems(options.sets))
+    substitutes = dict(_substitutes(plan, options.bases, problems))
+    fresh = _fresh(plan, options.fresh, problems)
+    if problems:
+        raise UsageError(*problems)
+    solved = set(names)
+    for name in names:
+        if options.parents == "build":
+            solved.update(graph.ancestors(name, plan.parents))
+    images = [image for image in plan.images if image.name in solved]
+    overrides = {image.name: _contexts(plan, image, substitutes, solved, options) for image in images}
+    return BuildRequest(
+        targets=tuple(names),
+        root=root,
+        files=(Path(BAKE_FILE),),
+        builder=options.builder,
+        output=options.output,
+        sets=options.sets,
+        contexts={name: values for name, values in overrides.items() if values},
+        args={name: {"FRESH": epoch} for name in fresh if name in solved},
+        definition=None if options.sets else {image.name: _definition(plan, image, solved) for image in images},
+    )
+
+
+def _definition(plan: Plan, image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:
+    """Return what ``bake --print`` shows of an image, as far as a build needs it."""
+    linked = {key: value for key, value in contexts(image).items() if value.removeprefix("target:") in solved}
+    return {"context": image.context, "contexts": linked, "tags": [plan.reference(image)]}
+
+
+def _contexts(
+    plan: Plan, image: PlannedImage, substitutes: Mapping[str, str], solved: set[str], options: Options
+) -> dict[str, str]:
+    refs = {image.from_ref, image.uv_from or ""}
+    found = {
+        ImageRef.parse(ref).context_name: f"docker-image://{new}" for ref, new in substitutes.items() if ref in refs
+    }
+    if image.parent and image.parent not in solved:
+        parent = _tagged(plan, plan[image.parent], options)
+        found |= dict.fromkeys(contexts(image), f"docker-image://{parent}")
+    return found
+
+
+def _tagged(plan: Plan, image: PlannedImage, options: Options) -> str:
+    """Return the first tag of an image, as the bake file makes it with REGISTRY and TAG from the environment."""
+    registry = plan.family.registry if options.registry is None else options.registry
+    tag = image.tags[0]
+    return (f"{registry}/" if registry else "") + (tag if ":" in tag else f"{tag}:{options.tag or plan.family.tag}")
+
+
+def _substitutes(plan: Plan, words: Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, str]]:
+    """Yield (reference in the family, reference to use instead) for each ``--base NAME=REF``."""
+    for word in words:
+        name, equals, ref = word.partition("=")
+        base = plan.family.bases.get(name)
+        if base is None or not equals:
+            known = sorted(plan.family.bases)
+            close = nearest(name, known)
+            tip = (
+                f"did you mean {close}?"
+                if close and equals
+                else f"write --base NAME=REF; bases are: {', '.join(known)}"
+            )
+            problems.append(Problem(f"--base {word}: {f'no base {name!r}' if equals else 'no reference'}", next=tip))
+            continue
+        try:
+            yield str(base.ref), str(ImageRef.parse(ref))
+        except ValueError as error:
+            problems.append(Problem(f"--base {word}: {error}"))
+
+
+def _fresh(plan: Plan, words: Iterable[str], problems: list[Problem]) -> set[str]:
+    """Return the images whose steps are to run again."""
+    chosen: set[str] = set()
+    names = [image.name for image in plan.images]
+    for word in words:
+        found = dict(plan.groups).get(word) or match(word, names)
+        if not found:
+            close = nearest(word, names)
+            problems.append(
+                Problem(f"--fresh {word}: no such image, group or glob", next=f"did you mean {close}?" if close else "")
+            )
+        chosen.update(name for name in found if plan[name].runs or not plan[name].generated)
+    return chosen
+
+
+def _set_problems(words: Iterable[str]) -> Iterable[Problem]:
+    for word in words:
+        match_ = re.match(r"[^.=]+\.([a-z-]+)", word)
+        if not match_ or "=" not in word:
+            yield Problem(
+                f"--set {word}: not TARGET.KEY=VALUE",
+                next="such as --set asr.args.NAME=value; * stands for every target",
+            )
+        elif match_[1] in _BROKEN_SETS:
+            yield Problem(
+                f"--set {word}: buildx takes {match_[1]!r} here and ignores it",
+                next="write it into a bake file of your own and give both to docker buildx bake",
+            )

@@ -1,0 +1,58 @@
+"""``bakegen build``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from bakegen.cli.common import json_option, manifest_option
+
+
+@click.command("build", short_help="Build images in parallel.")
+@click.argument("selection", nargs=-1)
+@click.option("--push", "output", flag_value="push", help="Push the selected images to their registry.")
+@click.option("--load", "output", flag_value="load", help="Load them into the engine (what a docker builder does anyway).")
+@click.option("--no-output", "output", flag_value="none", help="Build only: fill the cache, keep no image.")
+@click.option("--builder", metavar="NAME", help="Builder to use; default: the current one of docker buildx.")
+@click.option("--base", "bases", multiple=True, metavar="NAME=REF", help="Build on REF instead of the base NAME.")
+@click.option("--set", "sets", multiple=True, metavar="TARGET.KEY=VALUE", help="Override a value, as docker buildx bake --set does.")
+@click.option("--fresh", multiple=True, metavar="IMAGE", help="Run the steps of IMAGE again; cache mounts are kept.")
+@click.option(
+    "--parents",
+    type=click.Choice(["build", "registry"]),
+    default="build",
+    show_default=True,
+    help="Build parents that are not selected, or take them from the registry.",
+)
+@manifest_option
+@json_option
+def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output: str | None, **words: object) -> None:
+    """Build SELECTION (images, groups, globs; default: the group default) in one bake, all in parallel.
+
+    Writes what `bakegen render` would write, then builds. Each image's log and what BuildKit reported are kept in
+    .bakegen/runs/. Ctrl-C cancels on the engine.
+
+    \b
+    bakegen build cpu
+    bakegen build asr --fresh asr --no-output
+    bakegen build 'base*' --push
+    """
+    import time
+
+    from bakegen.build import build
+    from bakegen.build.options import Options, request
+    from bakegen.cli.common import to_json
+    from bakegen.cli.progress import display
+    from bakegen.project import load
+
+    project = load(manifest)
+    plan = project.plan()
+    environment = {"registry": os.environ.get("REGISTRY"), "tag": os.environ.get("TAG")}
+    options = Options(output=output or "default", **words, **environment)  # type: ignore[arg-type]  # click checked them
+    asked = request(plan, plan.select(selection), project.root, options, epoch=str(time.time_ns()))
+    for change in project.write():
+        click.echo(f"{'removed' if change.new is None else 'wrote'} {change.path}", err=True)
+    result = build(asked, display=display())
+    if as_json:
+        click.echo(to_json({"run": result.id, "outcome": result.outcome, "images": [image.as_json() for image in result.images]}))
