@@ -57,9 +57,6 @@ target "base-ml" {
   contexts = {
     "ghcr.io/example/subtitles/base:cuda" = "target:base-cuda"
   }
-  args = {
-    "TORCH_INDEX_URL" = "https://download.pytorch.org/whl/cu121"
-  }
   tags = [image("base-ml:${TAG}")]
 }
 

@@ -229,6 +229,5 @@ def unified_diff(change: Change) -> str:
         "/dev/null" if change.new is None else f"b/{change.path}",
     )
     return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in diff(old, new, *names)
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in diff(old, new, *names)
     )

@@ -29,6 +29,7 @@ from bakegen.layers import (
 from bakegen.plan import Ground, Plan, PlannedImage, full_reference, generated_dockerfile
 from bakegen.tree import Tree
 
+PYPI = "https://pypi.org/simple"
 UV_CACHE = "/root/.cache/uv"
 WHEELS = "/root/.cache/wheels"
 
@@ -141,8 +142,8 @@ class _Resolver:
         self.fields: ImageFields = variant.fields
         defaults = family.defaults
         self.installer = self.fields.installer or defaults.installer
-        self.user = self.fields.user or defaults.user
-        self.workdir = self.fields.workdir or defaults.workdir
+        self.user = self.fields.user or (ground.user if parent else "") or defaults.user
+        self.workdir = self.fields.workdir or ground.workdir or defaults.workdir
         self.python = self.fields.python or ground.python or defaults.python
         self.target = self.fields.target or ground.target
         self.frozen = ground.frozen
@@ -172,7 +173,7 @@ class _Resolver:
             uv_from=checks.uv_source(self.ground.base, self.bases) if installs and self.installer == "uv" else None,
             platforms=fields.platforms or self.family.defaults.platforms,
             secrets=fields.secrets,
-            args=tuple(sorted((fields.args | self._index_args(layers)).items())),
+            args=tuple(sorted(fields.args.items())),
             labels=tuple(sorted((self.family.defaults.labels | fields.labels).items())),
             parent_user=self.ground.user,
             user=self.user,
@@ -180,15 +181,6 @@ class _Resolver:
             entrypoint=fields.entrypoint,
             cmd=fields.cmd,
         )
-
-    @staticmethod
-    def _index_args(layers: tuple[Layer, ...]) -> dict[str, str]:
-        """Return the indexes as build arguments, so that ``--set IMAGE.args.TORCH_INDEX_URL=`` can replace them."""
-        return {
-            layer.index_arg: layer.index_url
-            for layer in layers
-            if isinstance(layer, InstallLayer) and layer.index_arg and layer.index_url
-        }
 
     def _layers(self) -> Iterator[Layer]:
         """Return the steps, rarest change first."""
@@ -235,8 +227,9 @@ class _Resolver:
             title=path,
             files=(path,),
             included=included(path, self.tree),
-            index_arg="PYPI_INDEX_URL" if pypi else None,
-            index_url=pypi,
+            # uv is always told: only for a known index can its answer to HTTP caching be overridden
+            index_arg="PYPI_INDEX_URL" if pypi or self.installer == "uv" else None,
+            index_url=pypi or PYPI,
         )
 
     def _install(self, **what: object) -> InstallLayer:

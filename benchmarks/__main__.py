@@ -35,7 +35,15 @@ def family(count: int) -> str:
             "labels": {"org.opencontainers.image.title": f"image {number}"},
             "entrypoint": ["python", "/app/main.py"],
         }
-    return json.dumps({"version": 1, "family": "many", "registry": "example.org/many", "bases": {"python": "python:3.11-slim"}, "images": images})
+    return json.dumps(
+        {
+            "version": 1,
+            "family": "many",
+            "registry": "example.org/many",
+            "bases": {"python": "python:3.11-slim"},
+            "images": images,
+        }
+    )
 
 
 def project(root: Path, count: int) -> Path:
@@ -63,7 +71,9 @@ def rendering(scratch: Path, engine: lab.Engine, rounds: int) -> None:
     python = Command("python -c pass", (sys.executable, "-c", "pass"), ROOT, env)
     help_ = Command("bakegen --help", (*BAKEGEN, "--help"), ROOT, env)
     render = Command("bakegen render, 15 images, nothing changed", (*BAKEGEN, "render"), ROOT, env)
-    bake = Command("docker buildx bake --print, 15 images", (str(engine.docker), "buildx", "bake", "--print"), ROOT, env)
+    bake = Command(
+        "docker buildx bake --print, 15 images", (str(engine.docker), "buildx", "bake", "--print"), ROOT, env
+    )
     found = alternate([python, help_, render, bake], rounds=rounds)
     for command in (python, help_, render, bake):
         say(row(command.name, found[command.name]))
@@ -76,22 +86,31 @@ def rendering(scratch: Path, engine: lab.Engine, rounds: int) -> None:
 
     fresh()
     render = Command("bakegen render, 500 images, nothing changed", (*BAKEGEN, "render"), many, env)
-    first = Command("bakegen render, 500 images, all written", ("sh", "-c", f"rm -rf docker && exec {' '.join(BAKEGEN)} render"), cold, env)
-    bake = Command("docker buildx bake --print, 500 images", (str(engine.docker), "buildx", "bake", "--print"), many, env)
+    first = Command(
+        "bakegen render, 500 images, all written",
+        ("sh", "-c", f"rm -rf docker && exec {' '.join(BAKEGEN)} render"),
+        cold,
+        env,
+    )
+    bake = Command(
+        "docker buildx bake --print, 500 images", (str(engine.docker), "buildx", "bake", "--print"), many, env
+    )
     found = alternate([render, first, bake], rounds=rounds)
     for command in (render, first, bake):
         say(row(command.name, found[command.name], found[bake.name]))
 
 
 def building(scratch: Path, engine: lab.Engine, rounds: int) -> None:
-    """What bakegen adds to the raw bake of the same file."""
+    """Print what bakegen adds to the raw bake of the same file."""
     env = {**os.environ, **engine.env}
     root = light(scratch / "light", 15)
     base = engine.substitutions.get("python:3.11-slim")
     if base:  # FROM is unpinned here, so that both build on the same stand-in without any override
         say(f"(base: {base})")
     ours = Command("bakegen build, 15 light images, cached", (*BAKEGEN, "build"), root, env)
-    raw = Command("docker buildx bake, the same file", (str(engine.docker), "buildx", "bake", "--progress=quiet"), root, env)
+    raw = Command(
+        "docker buildx bake, the same file", (str(engine.docker), "buildx", "bake", "--progress=quiet"), root, env
+    )
     found = alternate([ours, raw], rounds=rounds)
     say(row(ours.name, found[ours.name], found[raw.name]))
     say(row(raw.name, found[raw.name]))

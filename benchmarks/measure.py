@@ -31,7 +31,9 @@ class Command:
     def sample(self) -> Sample:
         """Run the command once; a failure ends the benchmark."""
         start = time.perf_counter()
-        child = subprocess.Popen(self.argv, cwd=self.cwd, env=dict(self.env), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            self.argv, cwd=self.cwd, env=dict(self.env), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:

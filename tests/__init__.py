@@ -1,0 +1,1 @@
+"""Tests, and the lab they build in."""

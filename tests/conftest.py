@@ -16,7 +16,7 @@ _counts = {"passed": 0, "skipped": 0}
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[lab.Engine]:
-    """A Docker engine with buildx: the machine's own where it serves, else the lab's. Without one, skip or fail."""
+    """Give a Docker engine with buildx: the machine's own where it serves, else the lab's. Without one, skip or fail."""
     try:
         with lab.engine() as found:
             yield found
@@ -28,7 +28,7 @@ def engine() -> Iterator[lab.Engine]:
 
 @pytest.fixture(scope="session")
 def docker_env(engine: lab.Engine) -> dict[str, str]:
-    """The environment in which the docker client talks to the engine."""
+    """Return the environment in which the docker client talks to the engine."""
     return {**os.environ, **engine.env}
 
 
@@ -58,7 +58,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that had to use an engine and did not."""
-    if os.environ.get(REQUIRED) and not session.config.option.collectonly and (_counts["passed"] == 0 or _counts["skipped"]):
+    if (
+        os.environ.get(REQUIRED)
+        and not session.config.option.collectonly
+        and (_counts["passed"] == 0 or _counts["skipped"])
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -76,7 +76,9 @@ def main(group: str) -> int:
         step(["bakegen", "render"], env)
         step(["bakegen", "build", group, *build_arguments(engine)], env)
         passed = show(plan, names, engine, env)
-    say(f"\n{len(names)} images built and {'checked' if passed else 'some FAILED their check'} in {time.monotonic() - start:.0f} s")
+    say(
+        f"\n{len(names)} images built and {'checked' if passed else 'some FAILED their check'} in {time.monotonic() - start:.0f} s"
+    )
     if engine.private:
         say("the private engine is stopped and keeps its images: python -m tests.lab run -- docker images")
     return 0 if passed else 1

@@ -22,7 +22,9 @@ from typing import ClassVar
 def wheel(name: str, version: str, requires: tuple[str, ...] = (), *, size: int = 200_000) -> tuple[str, bytes]:
     """Return file name and bytes of a pure Python wheel with a payload that does not compress."""
     info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(f"Requires-Dist: {r}\n" for r in requires)
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
+        f"Requires-Dist: {r}\n" for r in requires
+    )
     files = {
         f"{name}/__init__.py": f"VERSION = {version!r}\n".encode(),
         f"{name}/payload.bin": random.Random(name + version).randbytes(size),  # noqa: S311 - not a secret
@@ -90,7 +92,11 @@ def _answer(path: str, wheels: dict[str, bytes]) -> tuple[int, bytes]:
         name = parts[1].replace("-", "_")
         found = [file for file in wheels if file.split("-")[0] == name]
         links = "".join(f'<a href="/files/{f}#sha256={hashlib.sha256(wheels[f]).hexdigest()}">{f}</a>\n' for f in found)
-        return (HTTPStatus.OK, f"<!DOCTYPE html><html><body>{links}</body></html>".encode()) if found else (HTTPStatus.NOT_FOUND, b"")
+        return (
+            (HTTPStatus.OK, f"<!DOCTYPE html><html><body>{links}</body></html>".encode())
+            if found
+            else (HTTPStatus.NOT_FOUND, b"")
+        )
     return HTTPStatus.NOT_FOUND, b""
 
 

@@ -17,11 +17,17 @@ from tests.support import ROOT
 def workflow() -> str:
     """Return the workflow's text."""
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return next(block for block in blocks if block.startswith("name: images"))
+    return next(str(block) for block in blocks if str(block).startswith("name: images"))
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("command", [["check-jsonschema", "--builtin-schema", "vendor.github-workflows"], ["zizmor", "--offline", "--quiet", "--min-severity", "high", "--config"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"],
+        ["zizmor", "--offline", "--quiet", "--min-severity", "high", "--config"],
+    ],
+)
 def test_the_workflow_is_valid(command: list[str], tmp_path: Path) -> None:
     path = tmp_path / ".github" / "workflows" / "images.yml"
     path.parent.mkdir(parents=True)

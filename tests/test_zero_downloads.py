@@ -53,7 +53,9 @@ class Index:
         self._docker, self._env, self._seen = docker, env, dict.fromkeys(("wheels", "debs", "pages"), 0)
         script = Path(package_index.__file__)
         volumes = [f"--volume={script}:/package_index.py:ro", f"--volume={wheels}:/wheels:ro"]
-        self._id = self._run("run", "--detach", *volumes, image, "python", "/package_index.py", "/wheels", str(self.PORT))
+        self._id = self._run(
+            "run", "--detach", *volumes, image, "python", "/package_index.py", "/wheels", str(self.PORT)
+        )
         self.host = self._run("inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}", self._id)
         self.url = f"http://{self.host}:{self.PORT}"
 
@@ -83,7 +85,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
         package_index.wheel("gamma", "2.0", ("alpha",)),
     ):
         (directory / name).write_bytes(data)
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(directory), f"pip=={Defaults().pip}"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(directory),
+        f"pip=={Defaults().pip}",
+    ]
     subprocess.run(pip, check=True)
     directory.chmod(0o755)
     return directory
@@ -91,8 +103,10 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def index(wheels: Path, engine: lab.Engine, docker_env: dict[str, str]) -> Iterator[Index]:
-    """The index, running."""
-    found = Index(str(engine.docker), docker_env, wheels, engine.substitutions.get("python:3.11-slim", "python:3.11-slim"))
+    """Start the index, and stop it afterwards."""
+    found = Index(
+        str(engine.docker), docker_env, wheels, engine.substitutions.get("python:3.11-slim", "python:3.11-slim")
+    )
     yield found
     found.stop()
 
@@ -104,8 +118,15 @@ def test_a_rerun_of_every_step_downloads_nothing(
     run = uuid.uuid4().hex  # an engine that knows this test already must start cold all the same
     manifest = MANIFEST.format(installer=installer, url=index.url, run=run)
     basis = BASIS.format(url=index.url, host=index.host, run=run)
-    root = write_project(tmp_path, manifest, {"basis/Dockerfile": basis, "parent.txt": "alpha\n", "child.txt": "gamma\n"})
-    build = ["build", "zero-child", "--no-output", f"--base=python={engine.substitutions.get('python:3.11-slim', 'python:3.11-slim')}"]
+    root = write_project(
+        tmp_path, manifest, {"basis/Dockerfile": basis, "parent.txt": "alpha\n", "child.txt": "gamma\n"}
+    )
+    build = [
+        "build",
+        "zero-child",
+        "--no-output",
+        f"--base=python={engine.substitutions.get('python:3.11-slim', 'python:3.11-slim')}",
+    ]
 
     cold = bakegen(*build, cwd=root, env=docker_env)
     assert cold.returncode == 0, cold.stderr

@@ -26,7 +26,8 @@ class BuildRequest:
     ``contexts`` and ``args`` set attributes of bake targets for this build alone: ``{target: {name: value}}``.
     ``allow`` grants access beyond ``root``, in the words of `docker buildx bake --allow`. ``definition`` is what
     `bake --print` would show under ``target`` for these targets and all that they are linked to; without it buildx is
-    asked, which costs 0.25 s. ``compression`` "auto" stores layers as zstd where the engine can, "keep" leaves the
+    asked, which costs 0.25 s. ``stamp`` names everything that goes into the build: a run whose stamp was built before will
+    find all in the cache, so it is exported in one bake. ``compression`` "auto" stores layers as zstd where the engine can, "keep" leaves the
     bake file's word, which is gzip unless it says otherwise.
     """
 
@@ -41,6 +42,7 @@ class BuildRequest:
     allow: tuple[str, ...] = ()
     definition: Definition | None = None
     compression: Compression = "auto"
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
-"""What a user asks of a build -> the build's request. Pure: the plan and words in, values out."""
+"""What a user asks of a build -> the build's request."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from bakegen.build.model import BuildRequest
 from bakegen.engine.bake import Output
 from bakegen.errors import Problem, UsageError
 from bakegen.family.load import nearest
+from bakegen.layers import FilesLayer, InstallLayer
 from bakegen.plan import Plan, PlannedImage, match
 from bakegen.refs import ImageRef
 from bakegen.render import BAKE_FILE, contexts
@@ -52,7 +54,7 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
             solved.update(graph.ancestors(name, plan.parents))
     images = [image for image in plan.images if image.name in solved]
     overrides = {image.name: _contexts(plan, image, substitutes, solved, options) for image in images}
-    return BuildRequest(
+    asked = BuildRequest(
         targets=tuple(names),
         root=root,
         files=(Path(BAKE_FILE),),
@@ -63,6 +65,30 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
         args={name: {"FRESH": epoch} for name in fresh if name in solved},
         definition=None if options.sets else {image.name: _definition(plan, image, solved) for image in images},
     )
+    return replace(asked, stamp=_stamp(asked, images, root))
+
+
+def _stamp(asked: BuildRequest, images: Sequence[PlannedImage], root: Path) -> str:
+    """Return a name for all that goes into a build as far as a look at the files' sizes and times can tell."""
+    known = repr((asked.targets, asked.builder, asked.output, asked.sets, asked.contexts, asked.args, images))
+    digest = hashlib.sha256(known.encode())
+    for path in sorted({path for image in images for path in _inputs(image, root)}):
+        stat = path.stat() if path.exists() else None
+        digest.update(f"{path}\0{stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+    return digest.hexdigest()
+
+
+def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:
+    """Yield the files an image is made from; of a hand-written one's context only the Dockerfile is known."""
+    yield root / image.dockerfile
+    for layer in image.layers:
+        if isinstance(layer, InstallLayer):
+            yield from (root / path for path in (*layer.files, *layer.included))
+        elif isinstance(layer, FilesLayer):
+            for source, _, _ in layer.copies:
+                found = root.glob(source) if any(c in source for c in "*?[") else (root / source,)
+                for path in found:
+                    yield from path.rglob("*") if path.is_dir() else (path,)
 
 
 def _definition(plan: Plan, image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:

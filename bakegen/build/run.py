@@ -11,15 +11,16 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bakegen.build.exports import first_exports
 from bakegen.build.failure import Wreck, failure_error
 from bakegen.build.interrupts import stop_wishes
 from bakegen.build.rundir import RunDirectory
-from bakegen.build.settings import exporting, needs_builder, settings_file
+from bakegen.build.settings import CACHE_ONLY, exporting, needs_builder, settings_file
 from bakegen.build.tracker import Tracker
 from bakegen.build.watch import Watch, record, result_of
 from bakegen.build.waves import lineages, union, waves
 from bakegen.engine.allow import check_access
-from bakegen.engine.bake import BakeRequest, bake, bake_print, parents
+from bakegen.engine.bake import BakeRequest, bake, bake_print, override_file, parents
 from bakegen.engine.client import docker_command
 from bakegen.engine.info import start_inspect
 from bakegen.errors import BuildFailed, Cancelled, Problem
@@ -50,13 +51,19 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all bakes of one build have in common. ``lineage`` is each target's ancestors and itself."""
+    """What all bakes of one build have in common.
+
+    ``lineage`` is each target's ancestors and itself. Of the ``exported`` targets those in ``first`` are exported before
+    the others; the others are built meanwhile all the same.
+    """
 
     request: BuildRequest
     docker: tuple[str, ...]
     definition: Definition
     lineage: Mapping[str, frozenset[str]]
     files: tuple[Path, ...]
+    exported: frozenset[str]
+    first: frozenset[str]
     watch: Watch
     wish: Wish
     clock: Callable[[], float]
@@ -93,16 +100,19 @@ def build(
     with stop_wishes() as wish, RunDirectory(request.root, world.today()) as directory:
         settings = settings_file(request, definition, found)
         extra = (directory.text("override.json", settings),) if settings else ()
+        exported = exporting(request, definition, found)
         tracker = Tracker(
             [name for name in lineage if name in union(request.targets, lineage)],
             {name: line - {name} for name, line in lineage.items()},
             request.targets,
-            exporting(request, definition, found),
+            exported,
             world.clock(),
         )
         files = (*request.files, *extra)
         watch = Watch(tracker, directory)
-        work = _Work(request, docker, definition, lineage, files, watch, wish, world.clock, display)
+        unpacks = found is not None and found.holds_zstd and not (request.stamp and directory.has_built(request.stamp))
+        first = first_exports(exported, lineage) if unpacks else frozenset[str]()
+        work = _Work(request, docker, definition, lineage, files, exported, first, watch, wish, world.clock, display)
         return _run(work, world.today())
 
 
@@ -130,7 +140,7 @@ def _run(work: _Work, started: datetime) -> BuildResult:
         if work.display:
             work.display.close(snapshot, outcome)
     result = replace(result_of(snapshot, directory, outcome, work.digests), warnings=tuple(tracker.warnings))
-    directory.result(record(result, started.isoformat(), work.request.output))
+    directory.result(record(result, started.isoformat(), work.request))
     if error:
         raise error
     return result
@@ -151,7 +161,7 @@ def _bake_all(work: _Work) -> BakegenError | None:
     try:
         while left:
             wave, number = left.popleft(), number + 1
-            error = _stopped(work) if work.wish.count else _bake(work, wave, number)
+            error = _stopped(work) if work.wish.count else _bake_wave(work, wave, number)
             if isinstance(error, _JobsLost) and len(wave) > 1:
                 work.watch.tracker.again(union(wave, work.lineage))
                 middle = len(wave) // 2
@@ -163,17 +173,36 @@ def _bake_all(work: _Work) -> BakegenError | None:
     return None
 
 
-def _bake(work: _Work, wave: tuple[str, ...], number: int) -> BakegenError | None:
-    """Bake one wave to its end and return what went wrong, if anything."""
+def _bake_wave(work: _Work, wave: tuple[str, ...], number: int) -> BakegenError | None:
+    """Bake one wave; where the engine would unpack shared layers many times over, export in two bakes."""
+    later = tuple(name for name in wave if name in work.exported - work.first) if work.first & set(wave) else ()
+    if not later:
+        return _bake(work, wave, str(number))
+    postponed = work.watch.directory.text(
+        f"override-{number}.json", override_file(outputs=dict.fromkeys(later, CACHE_ONLY))
+    )
+    error = _bake(work, wave, f"{number}-first", files=(*work.files, postponed), unfinished=frozenset(later))
+    return error or (_stopped(work) if work.wish.count else _bake(work, later, str(number)))
+
+
+def _bake(
+    work: _Work,
+    wave: tuple[str, ...],
+    label: str,
+    *,
+    files: tuple[Path, ...] = (),
+    unfinished: frozenset[str] = frozenset(),
+) -> BakegenError | None:
+    """Bake targets to their end and return what went wrong, if anything; the ``unfinished`` are baked once more later."""
     request, tracker = work.request, work.watch.tracker
     solved = union(wave, work.lineage)
-    metadata = work.watch.directory.path / f"metadata-{number}.json"
+    metadata = work.watch.directory.path / f"metadata-{label}.json"
     tracker.begin(solved)
     text, returncode = _follow(
         work,
         BakeRequest(
             targets=wave,
-            files=work.files,
+            files=files or work.files,
             cwd=request.root,
             builder=request.builder,
             output=request.output,
@@ -189,7 +218,7 @@ def _bake(work: _Work, wave: tuple[str, ...], number: int) -> BakegenError | Non
         wreck = Wreck(tracker.failures(), text, solved)
         error = failure_error(wreck, work.definition, work.watch.tail, work.watch.log_path)
         return _JobsLost(*error.problems) if wreck.jobs_lost else error
-    tracker.end(solved, "built")
+    tracker.end(solved - unfinished, "built")
     work.digests.update(_digests(metadata))
     return None
 

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -110,6 +110,14 @@ class RunDirectory:
             part.write_text(text, encoding="utf-8", newline="\n")
             part.replace(path)
         return path
+
+    def has_built(self, stamp: str) -> bool:
+        """Return whether the run before this one went well with the same stamp."""
+        before = [path for path in self.path.parent.iterdir() if _ID.fullmatch(path.name) and path != self.path]
+        with suppress(OSError, ValueError):
+            found = json.loads((max(before) / "result.json").read_bytes())
+            return bool(found.get("status") == "built" and found.get("stamp") == stamp)
+        return False
 
     def result(self, payload: dict[str, Any]) -> Path:
         """Write result.json and return its path."""

@@ -11,7 +11,7 @@ from bakegen.engine.events import Log, Vertex, parse_line
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bakegen.build.model import Outcome, Snapshot
+    from bakegen.build.model import BuildRequest, Outcome, Snapshot
     from bakegen.build.rundir import RunDirectory
     from bakegen.build.tracker import Tracker
 
@@ -74,14 +74,15 @@ def result_of(snapshot: Snapshot, directory: RunDirectory, outcome: Outcome, dig
     return BuildResult(directory.id, outcome, snapshot.now - snapshot.began, images, directory.path)
 
 
-def record(result: BuildResult, started: str, output: str) -> dict[str, Any]:
+def record(result: BuildResult, started: str, request: BuildRequest) -> dict[str, Any]:
     """Return what result.json says of a result; ``started`` is ISO 8601, UTC."""
     return {
         "id": result.id,
         "status": result.outcome,
         "started": started,
         "seconds": round(result.seconds, 3),
-        "output": output,
+        "output": request.output,
+        "stamp": request.stamp,
         "images": [image.as_json() for image in result.images],
         "warnings": [
             {"text": warning.short, "path": warning.path, "line": warning.line, "url": warning.url}

@@ -12,11 +12,19 @@ from bakegen.cli.common import json_option, manifest_option
 @click.command("build", short_help="Build images in parallel.")
 @click.argument("selection", nargs=-1)
 @click.option("--push", "output", flag_value="push", help="Push the selected images to their registry.")
-@click.option("--load", "output", flag_value="load", help="Load them into the engine (what a docker builder does anyway).")
+@click.option(
+    "--load", "output", flag_value="load", help="Load them into the engine (what a docker builder does anyway)."
+)
 @click.option("--no-output", "output", flag_value="none", help="Build only: fill the cache, keep no image.")
 @click.option("--builder", metavar="NAME", help="Builder to use; default: the current one of docker buildx.")
 @click.option("--base", "bases", multiple=True, metavar="NAME=REF", help="Build on REF instead of the base NAME.")
-@click.option("--set", "sets", multiple=True, metavar="TARGET.KEY=VALUE", help="Override a value, as docker buildx bake --set does.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="TARGET.KEY=VALUE",
+    help="Override a value, as docker buildx bake --set does.",
+)
 @click.option("--fresh", multiple=True, metavar="IMAGE", help="Run the steps of IMAGE again; cache mounts are kept.")
 @click.option(
     "--parents",
@@ -55,4 +63,8 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
         click.echo(f"{'removed' if change.new is None else 'wrote'} {change.path}", err=True)
     result = build(asked, display=display())
     if as_json:
-        click.echo(to_json({"run": result.id, "outcome": result.outcome, "images": [image.as_json() for image in result.images]}))
+        click.echo(
+            to_json(
+                {"run": result.id, "outcome": result.outcome, "images": [image.as_json() for image in result.images]}
+            )
+        )

@@ -43,4 +43,6 @@ def verb(builder: str | None, as_json: bool) -> None:
 
 def _row(head: str, text: str) -> str:
     """Return a line that goes on under its own text, 80 columns wide."""
-    return textwrap.fill(f"{head}  {text}", _WIDTH, subsequent_indent=" " * (_INDENT + 2), break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        f"{head}  {text}", _WIDTH, subsequent_indent=" " * (_INDENT + 2), break_long_words=False, break_on_hyphens=False
+    )

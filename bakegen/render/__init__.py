@@ -16,8 +16,10 @@ from bakegen.resolve import UV_CACHE, WHEELS
 
 BAKE_FILE = "docker-bake.hcl"
 IGNORE_FILE = ".dockerignore"
+#: The program that installs with pip; in the project only while an image uses it.
+PIP_INSTALL = "docker/pip-install.py"
 #: Generated files that may be left behind by an image that is gone.
-STALE = ("docker/*/Dockerfile",)
+STALE = ("docker/*/Dockerfile", PIP_INSTALL)
 #: Numeric, as Kubernetes' runAsNonRoot wants it: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
 UID = 10001
 _UV = "--mount=type=bind,from=uv,source=/uv/bin/uv,target=/usr/local/bin/uv"
@@ -40,6 +42,10 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         for image in plan.images
         if image.generated
     }
+    kept: tuple[str, ...] = ()
+    if any(image.installs and image.installer == "pip" for image in plan.images):
+        files[PIP_INSTALL] = render(env, "pip-install.py.j2", **shared)
+        kept = (PIP_INSTALL,)
     files[BAKE_FILE] = render(
         env,
         BAKE,
@@ -50,7 +56,7 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         relative=dockerfile_in_context,
     )
     if plan.family.dockerignore:
-        files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=dockerignore(plan))
+        files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=dockerignore(plan, kept))
     return dict(sorted(files.items()))
 
 
@@ -78,6 +84,8 @@ def _flags(image: PlannedImage, layer: Layer) -> Iterator[str]:
     if isinstance(layer, (VenvLayer, InstallLayer)) and image.installer == "uv":
         yield _UV
     if isinstance(layer, InstallLayer):
+        if image.installer == "pip":
+            yield f"--mount=type=bind,source={PIP_INSTALL},target=/tmp/pip-install.py"
         yield from (
             f"--mount=type=bind,source={path},target={_REQUIREMENTS}/{path}" for path in (*layer.files, *layer.included)
         )

@@ -27,15 +27,15 @@ LITTER = (
 )
 
 
-def dockerignore(plan: Plan) -> tuple[str, ...]:
-    """Return the lines of .dockerignore.
+def dockerignore(plan: Plan, programs: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the lines of .dockerignore; ``programs`` are generated files that steps mount.
 
     When every image is generated, all is ignored but what the images copy or mount. A hand-written Dockerfile may copy
     anything, so with one in the family only litter is.
     """
     if any(not image.generated for image in plan.images):
         return LITTER
-    kept = sorted(set(_kept(plan)))
+    kept = sorted({*_kept(plan), *programs})
     if "." in kept:
         return LITTER
     return ("*", *(f"!{path}" for path in kept), "**/__pycache__", "**/*.py[cod]")

@@ -44,9 +44,6 @@ target "child" {
 target "on-gpu" {
   context    = "."
   dockerfile = "docker/on-gpu/Dockerfile"
-  args = {
-    "TORCH_INDEX_URL" = "https://download.pytorch.org/whl/cu121"
-  }
   tags = [image("on-gpu:${TAG}")]
 }
 

@@ -37,9 +37,6 @@ group "models" {
 target "base" {
   context    = "."
   dockerfile = "docker/base/Dockerfile"
-  args = {
-    "PYPI_INDEX_URL" = "https://packages.example/simple"
-  }
   labels = {
     "org.example.family" = "golden"
   }
@@ -58,10 +55,6 @@ target "gpu-model-cu124" {
   description = "On CUDA, for two versions"
   context    = "."
   dockerfile = "docker/gpu-model-cu124/Dockerfile"
-  args = {
-    "PYPI_INDEX_URL" = "https://packages.example/simple"
-    "TORCH_INDEX_URL" = "https://download.pytorch.org/whl/cu124"
-  }
   labels = {
     "org.example.family" = "golden"
   }
@@ -73,10 +66,6 @@ target "gpu-model-cu126" {
   description = "On CUDA, for two versions"
   context    = "."
   dockerfile = "docker/gpu-model-cu126/Dockerfile"
-  args = {
-    "PYPI_INDEX_URL" = "https://packages.example/simple"
-    "TORCH_INDEX_URL" = "https://download.pytorch.org/whl/cu126"
-  }
   labels = {
     "org.example.family" = "golden"
   }
@@ -89,10 +78,6 @@ target "model" {
   dockerfile = "docker/model/Dockerfile"
   contexts = {
     "registry.example/golden/base" = "target:base"
-  }
-  args = {
-    "PYPI_INDEX_URL" = "https://packages.example/simple"
-    "TORCH_INDEX_URL" = "https://download.pytorch.org/whl/cpu"
   }
   labels = {
     "org.example.family" = "golden"
