@@ -17,7 +17,7 @@ from bakegen.family.load import nearest
 from bakegen.layers import FilesLayer, InstallLayer
 from bakegen.plan import Plan, PlannedImage, match
 from bakegen.refs import ImageRef
-from bakegen.render import BAKE_FILE, contexts
+from bakegen.render import BAKE_FILE, contexts, dockerfile_in_context
 
 Parents = Literal["build", "registry"]
 #: Keys that `--set` of buildx 0.29 takes and loses (docker/buildx, bake/bake.go).
@@ -33,6 +33,7 @@ class Options:
     bases: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
     parents: Parents = "build"
     registry: str | None = None
     tag: str | None = None
@@ -61,9 +62,10 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
         builder=options.builder,
         output=options.output,
         sets=options.sets,
+        allow=options.allow,
         contexts={name: values for name, values in overrides.items() if values},
         args={name: {"FRESH": epoch} for name in fresh if name in solved},
-        definition=None if options.sets else {image.name: _definition(plan, image, solved) for image in images},
+        definition=None if options.sets else {image.name: _definition(image, solved) for image in images},
     )
     return replace(asked, stamp=_stamp(asked, images, root))
 
@@ -91,10 +93,12 @@ def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:
                     yield from path.rglob("*") if path.is_dir() else (path,)
 
 
-def _definition(plan: Plan, image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:
+def _definition(image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:
     """Return what ``bake --print`` shows of an image, as far as a build needs it."""
     linked = {key: value for key, value in contexts(image).items() if value.removeprefix("target:") in solved}
-    return {"context": image.context, "contexts": linked, "tags": [plan.reference(image)]}
+    secrets = [{"type": "file", "id": s.id, "src": s.src} for s in image.secrets if s.src]
+    dockerfile = dockerfile_in_context(image)
+    return {"context": image.context, "dockerfile": dockerfile, "contexts": linked, "secret": secrets}
 
 
 def _contexts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
@@ -33,9 +34,15 @@ from bakegen.cli.common import json_option, manifest_option
     show_default=True,
     help="Build parents that are not selected, or take them from the registry.",
 )
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="WHAT",
+    help="Grant access beyond the project, as docker buildx bake --allow does.",
+)
 @manifest_option
 @json_option
-def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output: str | None, **words: object) -> None:
+def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output: Any, **words: Any) -> None:  # noqa: ANN401 - the fields of Options
     """Build SELECTION (images, groups, globs; default: the group default) in one bake, all in parallel.
 
     Writes what `bakegen render` would write, then builds. Each image's log and what BuildKit reported are kept in
@@ -52,16 +59,20 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
     from bakegen.build.options import Options, request
     from bakegen.cli.common import to_json
     from bakegen.cli.progress import display
+    from bakegen.engine.client import docker_command
+    from bakegen.engine.info import start_inspect
     from bakegen.project import load
 
+    docker = docker_command()
+    builder = start_inspect(docker, words["builder"])  # 0.2 s, during which the family is loaded and rendered
     project = load(manifest)
     plan = project.plan()
-    environment = {"registry": os.environ.get("REGISTRY"), "tag": os.environ.get("TAG")}
-    options = Options(output=output or "default", **words, **environment)  # type: ignore[arg-type]  # click checked them
+    registry, tag = os.environ.get("REGISTRY"), os.environ.get("TAG")  # bake lets them override its variables
+    options = Options(output=output or "default", registry=registry, tag=tag, **words)
     asked = request(plan, plan.select(selection), project.root, options, epoch=str(time.time_ns()))
     for change in project.write():
         click.echo(f"{'removed' if change.new is None else 'wrote'} {change.path}", err=True)
-    result = build(asked, display=display())
+    result = build(asked, display=display(), docker_cmd=docker, builder=builder)
     if as_json:
         click.echo(
             to_json(
