@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bakegen.engine.failures import error_text, explain
 from bakegen.errors import BakegenError, BuildFailed, Problem, Where
+from bakegen.render.titles import brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,5 +130,5 @@ def _hint(text: str) -> str:
 
 def _shortened(title: str) -> str:
     """Return a step's instruction on one line, cut where it grows too long to be read."""
-    line = " ".join(title.split())
+    line = brief(title)
     return line if len(line) <= _WIDEST else line[: _WIDEST - 3] + "..."

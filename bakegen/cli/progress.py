@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from bakegen.build.model import FINAL
+from bakegen.render.titles import brief
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 REFRESH = 0.2  # seconds between two drawings of the live lines
 PATIENCE = 0.5  # seconds after which preparation (loading a context, metadata) is worth a line
 NARROW = 40
+_PLAIN_COLUMNS = 100  # a log is read in wider windows than a terminal's, but not without end
 STYLES = {"built": "green", "cached": "green", "failed": "bold red", "cancelled": "yellow"}
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 
@@ -46,7 +48,7 @@ class PlainLines:
         """Write what is new."""
         width = name_width(snapshot)
         for image in self._news.of(snapshot):
-            running = f"{image.name:<{width}}  {step_text(image)}"
+            running = f"{image.name:<{width}}  {step_text(image)}"[:_PLAIN_COLUMNS]
             self._write(finished_line(image, width) if image.status in FINAL else running)
         self._stream.flush()
 
@@ -167,7 +169,7 @@ def finished_line(image: ImageState, width: int) -> str:
 def step_text(image: ImageState) -> str:
     """Return ``4/7 RUN pip install ...`` on one line, without control characters."""
     count = f"{image.number}/{image.total} " if image.number else ""
-    return count + _BLANK.sub(" ", image.step or "...")
+    return count + _BLANK.sub(" ", brief(image.step) or "...")
 
 
 def counts(snapshot: Snapshot, hidden: int = 0) -> str:
