@@ -22,6 +22,11 @@ def write_project(root: Path, manifest: str, files: Mapping[str, str] | None = N
     return root
 
 
+def tool(name: str) -> str:
+    """Return a development tool of the environment that the tests run in, whether or not that is on PATH."""
+    return str(Path(sys.executable).with_name(name))
+
+
 def bakegen(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run ``bakegen`` in a process of its own and return what it printed."""
     return subprocess.run(

@@ -13,7 +13,7 @@ from bakegen.engine.bake import override_file
 from bakegen.project import load
 from tests import lab
 from tests.demo import build_arguments
-from tests.support import ROOT, bakegen
+from tests.support import ROOT, bakegen, tool
 
 PROBE = ("-v", "error", "-of", "json", "-show_streams")
 CUDA = (
@@ -141,5 +141,5 @@ def test_the_dockerfiles_are_clean_under_buildkits_own_check(
 @pytest.mark.process
 def test_the_dockerfiles_are_clean_under_hadolint() -> None:
     files = sorted(str(path) for path in ROOT.glob("docker/*/Dockerfile"))
-    done = subprocess.run(["hadolint", *files], capture_output=True, text=True, check=False)
+    done = subprocess.run([tool("hadolint"), *files], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")

@@ -11,7 +11,7 @@ import yaml
 
 from bakegen.ci import matrix
 from bakegen.project import load
-from tests.support import ROOT
+from tests.support import ROOT, tool
 
 
 def workflow() -> str:
@@ -24,8 +24,8 @@ def workflow() -> str:
 @pytest.mark.parametrize(
     "command",
     [
-        ["check-jsonschema", "--builtin-schema", "vendor.github-workflows"],
-        ["zizmor", "--offline", "--quiet", "--min-severity", "high", "--config"],
+        [tool("check-jsonschema"), "--builtin-schema", "vendor.github-workflows"],
+        [tool("zizmor"), "--offline", "--quiet", "--min-severity", "high", "--config"],
     ],
 )
 def test_the_workflow_is_valid(command: list[str], tmp_path: Path) -> None:
