@@ -45,10 +45,14 @@ class Project:
         """Return the resolved plan of the family; every fault of the manifest is in one ManifestError."""
         return self._plan
 
-    def render(self) -> dict[str, str]:
-        """Return every generated file: path below the root -> text."""
+    @cached_property
+    def _rendered(self) -> dict[str, str]:
         name = Path(self.manifest.source.path).name
         return rendered(self._plan, root=self.root, manifest=name if name.isprintable() else "a manifest")
+
+    def render(self) -> dict[str, str]:
+        """Return every generated file: path below the root -> text."""
+        return dict(self._rendered)
 
     def changes(self) -> tuple[Change, ...]:
         """Return what writing the rendered files would change on disk."""

@@ -38,7 +38,11 @@ class Model(BaseModel):
     """Base of every model of the manifest: strict, frozen, and no unknown keys."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, populate_by_name=True, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
 
@@ -51,10 +55,9 @@ class Target(StrEnum):
 
 def checked(pattern: str, what: str) -> Callable[[str], str]:
     """Return a validator that accepts strings matching the whole ``pattern`` and calls others not ``what``."""
-    compiled = re.compile(pattern)
 
     def check(text: str) -> str:
-        if not compiled.fullmatch(text):
+        if not re.fullmatch(pattern, text):  # compiled when a manifest first needs it, and kept by re
             raise ValueError(f"{text!r} is not {what}")
         return text
 
