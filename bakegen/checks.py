@@ -155,6 +155,7 @@ def _tags(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
 
 
 def _froms(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
+    images = _by_word(variants)
     for variant in variants:
         name = variant.fields.from_
         if name is None:
@@ -168,7 +169,7 @@ def _froms(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
             continue
         if name in family.bases:
             continue
-        candidates = _candidates(variant, name, variants)
+        candidates = _candidates(variant, name, images)
         if not candidates:
             known = [*family.bases, *family.images]
             close = nearest(name, known)
@@ -189,23 +190,30 @@ def _froms(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
         )
 
 
-def _candidates(variant: Variant, name: str, variants: Sequence[Variant]) -> list[str]:
+def _by_word(variants: Sequence[Variant]) -> dict[str, list[Variant]]:
+    """Return what each name may stand for: the image of that name, else all variants of the definition of that name."""
+    found: dict[str, list[Variant]] = defaultdict(list)
+    for variant in variants:
+        found[variant.origin].append(variant)
+    return found | {variant.name: [variant] for variant in variants}
+
+
+def _candidates(variant: Variant, name: str, known: Mapping[str, list[Variant]]) -> list[str]:
     """Return the images that ``from: name`` can mean: the one of that name, or the variants of it that agree on every axis."""
-    if any(other.name == name for other in variants):
-        return [name]
     return [
         other.name
-        for other in variants
-        if other.origin == name and all(variant.axis(axis) in (None, value) for axis, value in other.axes)
+        for other in known.get(name, ())
+        if other.name == name or all(variant.axis(axis) in (None, value) for axis, value in other.axes)
     ]
 
 
 def parents_of(family: Family, variants: Sequence[Variant]) -> dict[str, tuple[str, ...]]:
     """Return the parent of each image, where it is an image and clear."""
     found: dict[str, tuple[str, ...]] = {}
+    known = _by_word(variants)
     for variant in variants:
         name = variant.fields.from_
-        candidates = _candidates(variant, name, variants) if name and name not in family.bases else []
+        candidates = _candidates(variant, name, known) if name and name not in family.bases else []
         found[variant.name] = tuple(candidates) if len(candidates) == 1 else ()
     return found
 

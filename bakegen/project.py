@@ -18,6 +18,7 @@ from bakegen.files import Change, DiskTree
 from bakegen.plan import Plan
 from bakegen.render import STALE, rendered
 from bakegen.resolve import faults_of_rest, resolve
+from bakegen.tree import Once
 
 MANIFEST = "bakegen.yaml"
 
@@ -36,7 +37,7 @@ class Project:
 
     @cached_property
     def _plan(self) -> Plan:
-        plan, faults = resolve(self.family, DiskTree(self.root))
+        plan, faults = resolve(self.family, Once(DiskTree(self.root)))
         if plan is None:
             raise ManifestError(*_problems(faults, self.manifest.source))
         return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal, Protocol
 
 Kind = Literal["file", "directory", "special file", "missing", "outside"]
@@ -21,3 +22,13 @@ class Tree(Protocol):
     def text(self, path: str) -> str | None:
         """Return the text of a file that exists, or None when it is not readable as UTF-8."""
         ...
+
+
+class Once:
+    """A tree that asks another one once for each path: 500 images may name one file, and it should not change between."""
+
+    def __init__(self, tree: Tree) -> None:
+        """Take the tree to ask."""
+        self.kind = cache(tree.kind)
+        self.glob = cache(tree.glob)
+        self.text = cache(tree.text)

@@ -53,18 +53,20 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
     bakegen build asr --fresh asr --no-output
     bakegen build 'base*' --push
     """
+    from bakegen.engine.client import docker_command
+    from bakegen.engine.info import start_inspect
+
+    docker = docker_command()
+    builder = start_inspect(docker, words["builder"])  # 0.2 s, during which the rest is imported, loaded and rendered
+
     import time
 
     from bakegen.build import build
     from bakegen.build.options import Options, request
     from bakegen.cli.common import to_json
     from bakegen.cli.progress import display
-    from bakegen.engine.client import docker_command
-    from bakegen.engine.info import start_inspect
     from bakegen.project import load
 
-    docker = docker_command()
-    builder = start_inspect(docker, words["builder"])  # 0.2 s, during which the family is loaded and rendered
     project = load(manifest)
     plan = project.plan()
     registry, tag = os.environ.get("REGISTRY"), os.environ.get("TAG")  # bake lets them override its variables

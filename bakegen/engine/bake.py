@@ -7,6 +7,7 @@ buildx 0.29 several ``--set`` keys are broken, and a file is there to be read wh
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -23,6 +24,8 @@ Output: TypeAlias = Literal["default", "load", "push", "none"]
 Definition: TypeAlias = Mapping[str, Mapping[str, Any]]
 """The bake targets by name, each as `docker buildx bake --print` shows it under ``target``."""
 
+#: The metadata file is read for digests; the provenance in it would be fetched for each target.
+_QUICK = {"BUILDX_METADATA_PROVENANCE": "disabled"}
 OUTPUT_FLAGS: Mapping[Output, tuple[str, ...]] = {"default": (), "none": (), "load": ("--load",), "push": ("--push",)}
 
 
@@ -65,7 +68,8 @@ def bake(request: BakeRequest, docker_cmd: Sequence[str]) -> Process:
 
     Raises EngineError when docker cannot be started. What goes wrong later is in the lines and the exit code.
     """
-    return Process(bake_argv(docker_cmd, request), cwd=request.cwd)
+    env = {**os.environ, **_QUICK}
+    return Process(bake_argv(docker_cmd, request), cwd=request.cwd, env=env)
 
 
 def bake_print(
