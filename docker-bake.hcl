@@ -131,7 +131,7 @@ target "pyannote-vad" {
 }
 
 target "second-pass-translation" {
-  description = "Translates the lines again, with their neighbours in view"
+  description = "Translates the lines once more, with a Marian model"
   context    = "."
   dockerfile = "docker/second-pass-translation/Dockerfile"
   contexts = {
