@@ -109,7 +109,7 @@ def building(scratch: Path, engine: lab.Engine, rounds: int) -> None:
         say(f"(base: {base})")
     ours = Command("bakegen build, 15 light images, cached", (*BAKEGEN, "build"), root, env)
     raw = Command(
-        "docker buildx bake, the same file", (str(engine.docker), "buildx", "bake", "--progress=quiet"), root, env
+        "docker buildx bake, the same file", (str(engine.docker), "buildx", "bake", "--progress=plain"), root, env
     )
     found = alternate([ours, raw], rounds=rounds)
     say(row(ours.name, found[ours.name], found[raw.name]))

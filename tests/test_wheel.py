@@ -14,7 +14,6 @@ import pytest
 from bakegen.project import load
 from tests.support import ROOT, write_project
 
-
 MANIFEST = """\
 version: 1
 family: wheel

@@ -75,7 +75,7 @@ def explain(text: str, otherwise: type[BakegenError] = BuildFailed) -> BakegenEr
     for known in ENGINE if "failed to solve" not in words else ():
         if found := re.search(known.pattern, words + " ", re.IGNORECASE | re.DOTALL):
             name = next((group for group in found.groups() if group), "")
-            why = f"{known.why}; docker says: {words}"
+            why = f"{known.why}; docker says: {words.splitlines()[0]}"
             return EngineError(Problem(known.what.format(name), why=why, next=known.next))
     return otherwise(Problem(words or "docker failed without a word"))
 
