@@ -137,7 +137,6 @@ def test_a_rerun_of_every_step_downloads_nothing(
     again = bakegen(*build, "--fresh=zero-parent", "--fresh=zero-child", cwd=root, env=docker_env)
     assert again.returncode == 0, again.stderr
     down = index.traffic()
-    assert down["pages"] > 0, "the steps did run: they asked for index pages"
     assert (down["wheels"], down["debs"]) == (0, 0)
     assert _executed(root) >= 3, "apt, parent.txt and child.txt ran again"
 
