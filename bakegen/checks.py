@@ -399,7 +399,7 @@ def _commands(variant: Variant) -> Iterator[Fault]:
 # --- between an image and what it stands on ---------------------------------------------------------------------------
 
 
-def on_ground(variant: Variant, ground: Ground, family: Family) -> Iterator[Fault]:
+def on_ground(variant: Variant, ground: Ground, family: Family, bases: Mapping[str, BaseFacts]) -> Iterator[Fault]:
     """Yield faults between an image and its chain."""
     yield from _target(variant, ground)
     yield from _torch(variant, ground)
@@ -408,15 +408,13 @@ def on_ground(variant: Variant, ground: Ground, family: Family) -> Iterator[Faul
         what = f"{variant.name} asks for Python {fields.python}, but {fields.from_} has {ground.python}"
         yield Fault(_at(variant, "python"), what, "build it from a base with that version, or leave 'python' out")
     installer = fields.installer or family.defaults.installer
-    bases = family.bases.values()
-    if (
-        (fields.pip or fields.torch)
-        and installer == "uv"
-        and not any(base.python or base.ref.repository == "python" for base in bases)
-    ):
+    if (fields.pip or fields.torch) and installer == "uv" and uv_source(ground.base, bases) is None:
         what = f"{variant.name} installs with uv, but no base of the family has Python to take uv from"
         yield Fault(
-            _at(variant), what, "add a base such as python: python:3.11-slim, or set installer: pip", on_key=True
+            _at(variant),
+            what,
+            "add a base such as python: python:3.11-slim, say which Python a base has, or set installer: pip",
+            on_key=True,
         )
 
 

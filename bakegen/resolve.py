@@ -75,7 +75,7 @@ def _images(
         ground = grounds.get(parent) if parent else _on_base(variant, bases)
         if ground is None:
             continue
-        faults += checks.on_ground(variant, ground, family)
+        faults += checks.on_ground(variant, ground, family, bases)
         image = _Resolver(family, variant, parent, ground, bases, tree).image()
         images.append(image)
         grounds[name] = _above(family, image, ground)

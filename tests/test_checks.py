@@ -259,6 +259,11 @@ CASES = {
         "no base of the family has Python to take uv",
         family("a: {from: g, pip: r.txt, installer: pip}").replace("b: 'python:3.11-slim', ", ""),
     ),
+    "no uv from a base of unknown python": (
+        family("§a: {from: b, pip: r.txt}").replace("python:3.11-slim", "python:slim"),
+        "no base of the family has Python to take uv",
+        family("a: {from: b, pip: r.txt, installer: pip}").replace("python:3.11-slim", "python:slim"),
+    ),
     # between images
     "platforms": (
         family("a: {from: b, platforms: linux/amd64}\nc: {from: a, platforms: §[linux/amd64, linux/arm64]}"),
