@@ -71,6 +71,17 @@ class PlannedImage:
         return any(isinstance(layer, (VenvLayer, InstallLayer)) for layer in self.layers)
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The paths of the project that its layers mount or copy; a copied one may be a pattern."""
+        found: list[str] = []
+        for layer in self.layers:
+            if isinstance(layer, InstallLayer):
+                found += (*layer.files, *layer.included)
+            elif isinstance(layer, FilesLayer):
+                found += (source for source, _, _ in layer.copies)
+        return tuple(found)
+
+    @property
     def runs(self) -> bool:
         """Whether a step of this image runs a command, which is done as root."""
         return any(not isinstance(layer, (WorkdirLayer, EnvLayer, FilesLayer)) for layer in self.layers)

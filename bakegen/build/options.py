@@ -14,8 +14,7 @@ from bakegen.build.model import BuildRequest
 from bakegen.engine.bake import Output
 from bakegen.errors import Problem, UsageError
 from bakegen.family.load import nearest
-from bakegen.layers import FilesLayer, InstallLayer
-from bakegen.plan import Plan, PlannedImage, match
+from bakegen.plan import Plan, PlannedImage, full_reference, match
 from bakegen.refs import ImageRef
 from bakegen.render import BAKE_FILE, contexts, dockerfile_in_context
 
@@ -83,14 +82,9 @@ def _stamp(asked: BuildRequest, images: Sequence[PlannedImage], root: Path) -> s
 def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:
     """Yield the files an image is made from; of a hand-written one's context only the Dockerfile is known."""
     yield root / image.dockerfile
-    for layer in image.layers:
-        if isinstance(layer, InstallLayer):
-            yield from (root / path for path in (*layer.files, *layer.included))
-        elif isinstance(layer, FilesLayer):
-            for source, _, _ in layer.copies:
-                found = root.glob(source) if any(c in source for c in "*?[") else (root / source,)
-                for path in found:
-                    yield from path.rglob("*") if path.is_dir() else (path,)
+    for source in image.sources:
+        for path in root.glob(source) if any(c in source for c in "*?[") else (root / source,):
+            yield from path.rglob("*") if path.is_dir() else (path,)
 
 
 def _definition(image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:
@@ -117,8 +111,8 @@ def _contexts(
 def _tagged(plan: Plan, image: PlannedImage, options: Options) -> str:
     """Return the first tag of an image, as the bake file makes it with REGISTRY and TAG from the environment."""
     registry = plan.family.registry if options.registry is None else options.registry
-    tag = image.tags[0]
-    return (f"{registry}/" if registry else "") + (tag if ":" in tag else f"{tag}:{options.tag or plan.family.tag}")
+    family = plan.family.model_copy(update={"registry": registry, "tag": options.tag or plan.family.tag})
+    return full_reference(family, image.tags[0])
 
 
 def _substitutes(plan: Plan, words: Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, str]]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from bakegen.layers import FilesLayer, InstallLayer
 from bakegen.plan import Plan
 
 #: What accumulates beside Python projects and no image is built from.
@@ -35,16 +32,7 @@ def dockerignore(plan: Plan, programs: tuple[str, ...] = ()) -> tuple[str, ...]:
     """
     if any(not image.generated for image in plan.images):
         return LITTER
-    kept = sorted({*_kept(plan), *programs})
+    kept = sorted({*programs, *(source for image in plan.images for source in image.sources)})
     if "." in kept:
         return LITTER
     return ("*", *(f"!{path}" for path in kept), "**/__pycache__", "**/*.py[cod]")
-
-
-def _kept(plan: Plan) -> Iterator[str]:
-    for image in plan.images:
-        for layer in image.layers:
-            if isinstance(layer, InstallLayer):
-                yield from (*layer.files, *layer.included)
-            elif isinstance(layer, FilesLayer):
-                yield from (source for source, _, _ in layer.copies)
