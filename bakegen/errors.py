@@ -106,6 +106,13 @@ class FilesError(BakegenError):
     meaning = "files cannot be read or written (permissions, a full disk)"
 
 
+class RegistryError(BakegenError):
+    """A registry refuses, does not have what was asked for, or does not answer."""
+
+    exit_code = 8
+    meaning = "a registry refuses, lacks an image, or does not answer"
+
+
 class Cancelled(BakegenError):
     """The user stopped the work with Ctrl-C."""
 
@@ -125,6 +132,7 @@ EXIT_CODES: dict[int, str] = {
             EngineError,
             BuildFailed,
             FilesError,
+            RegistryError,
             BakegenError,
             Cancelled,
         )

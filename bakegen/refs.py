@@ -6,7 +6,7 @@ Grammar: https://github.com/distribution/reference/blob/main/reference.go
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 _DOMAIN = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
@@ -18,6 +18,8 @@ _REFERENCE = re.compile(
 )
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?")
 _MAX_NAME = 255
+#: Where a name without a registry leads: https://docs.docker.com/reference/cli/docker/image/tag/
+HUB = "docker.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,24 @@ class ImageRef:
     def repository(self) -> str:
         """The last component of the name: ``cuda`` of ``nvidia/cuda``."""
         return self.name.rpartition("/")[2]
+
+    @property
+    def registry(self) -> str:
+        """The host, with a port if one is given, that has the image: ``docker.io`` where none is written."""
+        first, slash, _ = self.name.partition("/")
+        return first if slash and (set(".:") & set(first) or first != first.lower() or first == "localhost") else HUB
+
+    @property
+    def path(self) -> str:
+        """The repository's path in its registry: ``library/python`` of ``python``."""
+        path = self.name.removeprefix(f"{self.registry}/")
+        return path if "/" in path or self.registry != HUB else f"library/{path}"
+
+    @property
+    def canonical(self) -> Self:
+        """The reference with all that docker adds in its mind: ``docker.io/library/python:latest`` of ``python``."""
+        tag = self.tag if self.tag or self.digest else "latest"
+        return replace(self, name=f"{self.registry}/{self.path}", tag=tag)
 
     @property
     def context_name(self) -> str:

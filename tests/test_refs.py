@@ -100,3 +100,22 @@ def test_platforms(text: str) -> None:
 def test_what_is_no_platform(text: str) -> None:
     with pytest.raises(ValueError, match="is not a platform"):
         parse_platform(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "registry", "path", "canonical"),
+    [
+        ("python", "docker.io", "library/python", "docker.io/library/python:latest"),
+        ("python:3.11-slim", "docker.io", "library/python", "docker.io/library/python:3.11-slim"),
+        ("library/python", "docker.io", "library/python", "docker.io/library/python:latest"),
+        ("docker.io/python", "docker.io", "library/python", "docker.io/library/python:latest"),
+        ("nvidia/cuda:12", "docker.io", "nvidia/cuda", "docker.io/nvidia/cuda:12"),
+        ("localhost/x:1", "localhost", "x", "localhost/x:1"),
+        ("reg:5000/a/b:1", "reg:5000", "a/b", "reg:5000/a/b:1"),
+        ("quay.io/a", "quay.io", "a", "quay.io/a:latest"),
+        (f"a/b@sha256:{'0' * 64}", "docker.io", "a/b", f"docker.io/a/b@sha256:{'0' * 64}"),
+    ],
+)
+def test_where_an_image_is(text: str, registry: str, path: str, canonical: str) -> None:
+    ref = ImageRef.parse(text)
+    assert (ref.registry, ref.path, str(ref.canonical)) == (registry, path, canonical)
