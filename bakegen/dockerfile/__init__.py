@@ -1,0 +1,1 @@
+"""Dockerfiles as values: a lossless parser, and what a file says about the images it needs."""
