@@ -91,7 +91,7 @@ def changes(
     found: list[Change] = []
     conflicts: list[Problem] = []
     for path, text in rendered.items():
-        old = _current(root, path)
+        old = read_text(root, path)
         if old is not None and old.replace("\r\n", "\n") == text:
             continue
         if old is not None and not is_ours(old):
@@ -102,7 +102,7 @@ def changes(
     if conflicts:
         raise ConflictError(*conflicts)
     stale = [path for path in _stale(root, stale_in) if path not in rendered and path not in keep]
-    return (*found, *(Change(path, _current(root, path), None) for path in stale))
+    return (*found, *(Change(path, read_text(root, path), None) for path in stale))
 
 
 def _way_out(path: str) -> str:
@@ -118,8 +118,8 @@ def is_ours(text: str) -> bool:
     return MARK in text[:_MARK_WITHIN]
 
 
-def _current(root: Path, path: str) -> str | None:
-    """Return the text that stands at ``path``, or None when nothing does."""
+def read_text(root: Path, path: str) -> str | None:
+    """Return the text that stands at ``path``, or None when nothing does. Raises ConflictError and FilesError."""
     full = root / path
     try:
         if not full.resolve().is_relative_to(root.resolve()):
@@ -139,7 +139,7 @@ def _stale(root: Path, patterns: Iterable[str]) -> Iterator[str]:
     for pattern in patterns:
         for path in sorted(root.glob(pattern)):
             name = path.relative_to(root).as_posix()
-            if path.is_file() and path.resolve() == root.resolve() / name and is_ours(_current(root, name) or ""):
+            if path.is_file() and path.resolve() == root.resolve() / name and is_ours(read_text(root, name) or ""):
                 yield name
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bakegen import graph
+from bakegen.dockerfile.references import External, Unclear
 from bakegen.errors import Problem, UsageError
 from bakegen.family import Family, Secret, Target
 from bakegen.family.bases import BaseFacts
 from bakegen.family.load import nearest
 from bakegen.layers import EnvLayer, FilesLayer, InstallLayer, Layer, VenvLayer, WorkdirLayer
+from bakegen.refs import ImageRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class PlannedImage:
     layers: tuple[Layer, ...]
     #: reference of the base from which uv is taken, when uv installs here
     uv_from: str | None
+    #: what a hand-written Dockerfile names of other registries, and what cannot be told from it
+    externals: tuple[External, ...]
+    unclear: tuple[Unclear, ...]
+    #: named contexts that lead such names to their locked digests
+    redirects: tuple[tuple[str, str], ...]
     platforms: tuple[str, ...]
     secrets: tuple[Secret, ...]
     args: tuple[tuple[str, str], ...]
@@ -92,6 +99,8 @@ class Plan:
     """A family whose every image is resolved; images stand in order, parents first."""
 
     family: Family
+    #: the references of the bases as FROM has them: with digest, and through a mirror, where there are such
+    bases: Mapping[str, ImageRef]
     images: tuple[PlannedImage, ...]
     groups: tuple[tuple[str, tuple[str, ...]], ...]
 

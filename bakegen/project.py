@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from bakegen.family import Family
 from bakegen.family.load import Invalid, Manifest, read
 from bakegen.family.source import MAX_BYTES, Source
 from bakegen.files import Change, DiskTree
+from bakegen.lock import LOCK, Lock
+from bakegen.lock import read as read_lock
 from bakegen.plan import Plan
 from bakegen.render import STALE, rendered
 from bakegen.resolve import faults_of_rest, resolve
@@ -25,10 +27,12 @@ MANIFEST = "bakegen.yaml"
 
 @dataclass(frozen=True)
 class Project:
-    """A manifest and the directory that it describes."""
+    """A manifest, its lock, and the directory that they describe."""
 
     root: Path
     manifest: Manifest
+    #: the pins of bakegen.lock; None where there is no such file
+    lock: Lock | None = None
 
     @property
     def family(self) -> Family:
@@ -37,7 +41,7 @@ class Project:
 
     @cached_property
     def _plan(self) -> Plan:
-        plan, faults = resolve(self.family, Once(DiskTree(self.root)))
+        plan, faults = resolve(self.family, Once(DiskTree(self.root)), self.lock)
         if plan is None:
             raise ManifestError(*_problems(faults, self.manifest.source))
         return plan
@@ -45,6 +49,10 @@ class Project:
     def plan(self) -> Plan:
         """Return the resolved plan of the family; every fault of the manifest is in one ManifestError."""
         return self._plan
+
+    def with_lock(self, lock: Lock | None) -> Project:
+        """Return the project with other pins; without any, references stay as they are written."""
+        return replace(self, lock=lock)
 
     @cached_property
     def _rendered(self) -> dict[str, str]:
@@ -80,7 +88,8 @@ def load(path: str | Path | None = None) -> Project:
     if isinstance(found, Invalid):
         faults = faults_of_rest(found.rest, found.cut, DiskTree(root)) if found.rest else ()
         raise ManifestError(*sorted({*found.problems, *_problems(faults, found.source)}, key=by_place))
-    return Project(root, found)
+    text = files.read_text(root, LOCK)
+    return Project(root, found, None if text is None else read_lock(text.encode(), LOCK))
 
 
 def _problems(faults: Iterable[Fault], source: Source) -> list[Problem]:

@@ -6,6 +6,7 @@ Grammar: https://github.com/distribution/reference/blob/main/reference.go
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -66,6 +67,11 @@ class ImageRef:
         """The reference with all that docker adds in its mind: ``docker.io/library/python:latest`` of ``python``."""
         tag = self.tag if self.tag or self.digest else "latest"
         return replace(self, name=f"{self.registry}/{self.path}", tag=tag)
+
+    def through(self, mirrors: Mapping[str, str]) -> Self:
+        """Return the reference by which a mirror (``host/path`` by registry) has the image; itself without one."""
+        mirror = mirrors.get(self.registry)
+        return replace(self, name=f"{mirror}/{self.path}") if mirror else self
 
     @property
     def context_name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from bakegen import checks, graph
+from bakegen import checks, external, graph
 from bakegen.checks import Fault
 from bakegen.family import Family, Target
 from bakegen.family.bases import BaseFacts, facts
@@ -26,6 +26,7 @@ from bakegen.layers import (
     VenvLayer,
     WorkdirLayer,
 )
+from bakegen.lock import Lock
 from bakegen.plan import Ground, Plan, PlannedImage, full_reference, generated_dockerfile
 from bakegen.tree import Tree
 
@@ -34,17 +35,31 @@ UV_CACHE = "/root/.cache/uv"
 WHEELS = "/root/.cache/wheels"
 
 
-def resolve(family: Family, tree: Tree) -> tuple[Plan | None, tuple[Fault, ...]]:
-    """Return the plan and no faults, or no plan and every fault that was found."""
+def resolve(family: Family, tree: Tree, lock: Lock | None = None) -> tuple[Plan | None, tuple[Fault, ...]]:
+    """Return the plan and no faults, or no plan and every fault that was found.
+
+    Without a lock, external references stay as they are written; with one, each must stand in it.
+    """
     variants = expand(family)
     faults = [*checks.structure(family, variants), *checks.values(variants, tree)]
     parents = checks.parents_of(family, variants)
+    bases = _bases(family, lock)
     if not graph.cycle(parents):
-        images, more = _images(family, variants, parents, tree)
+        images, more = _images(family, variants, parents, bases, tree)
         faults += [*more, *checks.together(images)]
+        images = tuple(external.found(image, images, family, tree) for image in images)
+        if lock:
+            faults += external.unlocked(family, images, lock)
+            images = tuple(external.redirected(image, lock, family.mirrors) for image in images)
         if not faults:
-            return Plan(family, images, _groups(family, images)), ()
+            return Plan(family, {name: base.ref for name, base in bases.items()}, images, _groups(family, images)), ()
     return None, tuple(dict.fromkeys(faults))
+
+
+def _bases(family: Family, lock: Lock | None) -> dict[str, BaseFacts]:
+    """Return what is known of each base, under its locked reference where it has one."""
+    locked = {name: (lock.pinned(base.ref) if lock else None) or base.ref for name, base in family.bases.items()}
+    return {name: facts(name, base, locked[name], family.mirrors) for name, base in family.bases.items()}
 
 
 def faults_of_rest(rest: Family, cut: frozenset[Loc], tree: Tree) -> tuple[Fault, ...]:
@@ -61,11 +76,14 @@ def faults_of_rest(rest: Family, cut: frozenset[Loc], tree: Tree) -> tuple[Fault
 
 
 def _images(
-    family: Family, variants: tuple[Variant, ...], parents: Mapping[str, tuple[str, ...]], tree: Tree
+    family: Family,
+    variants: tuple[Variant, ...],
+    parents: Mapping[str, tuple[str, ...]],
+    bases: Mapping[str, BaseFacts],
+    tree: Tree,
 ) -> tuple[tuple[PlannedImage, ...], list[Fault]]:
     """Return every image whose chain is sound, parents first, and the faults along the chains."""
     by_name = {variant.name: variant for variant in variants}
-    bases = {name: facts(name, base) for name, base in family.bases.items()}
     grounds: dict[str, Ground] = {}
     images: list[PlannedImage] = []
     faults: list[Fault] = []
@@ -171,6 +189,9 @@ class _Resolver:
             installer=self.installer,
             layers=layers,
             uv_from=checks.uv_source(self.ground.base, self.bases) if installs and self.installer == "uv" else None,
+            externals=(),
+            unclear=(),
+            redirects=(),
             platforms=fields.platforms or self.family.defaults.platforms,
             secrets=fields.secrets,
             args=tuple(sorted(fields.args.items())),

@@ -253,7 +253,7 @@ def test_known_keys_come_from_the_models() -> None:
     assert {"src", "dest", "chmod"} == known_keys(("images", "a", "copy", 0))
     assert "cuda" in known_keys(("images", "a", "variants", "include", 0))
     assert {"target", "cuda", "python"} == known_keys(("images", "a", "variants", "exclude", 0))
-    assert {"ref", "target", "distro", "python"} == known_keys(("bases", "x"))
+    assert {"ref", "target", "distro", "python", "tags"} == known_keys(("bases", "x"))
     assert known_keys(("images", "a", "env")) == set()
     assert known_keys(("images", "a", "description", "x")) == set()
     assert known_keys(("nope", "x")) == set()

@@ -133,11 +133,11 @@ def test_anchors_and_merges() -> None:
 @pytest.mark.parametrize(
     ("text", "what", "tip"),
     [
-        ("§", "the manifest is empty", "start with"),
-        ("§# only a comment\n", "the manifest is empty", "start with"),
-        ("§null\n", "the manifest is empty", "start with"),
-        ("§[a, b]", "the manifest must be a mapping of keys to values", ""),
-        ("§just words\n", "the manifest must be a mapping of keys to values", ""),
+        ("§", "the file is empty", "start with"),
+        ("§# only a comment\n", "the file is empty", "start with"),
+        ("§null\n", "the file is empty", "start with"),
+        ("§[a, b]", "the file must be a mapping of keys to values", ""),
+        ("§just words\n", "the file must be a mapping of keys to values", ""),
         ("a: 1\n§a: 2\n", "the key 'a' stands here a second time", "the first is in line 1"),
         ("a: {b: 1, §b: 1}\n", "the key 'b' stands here a second time", "the first is in line 1"),
         ("1: x\n§'1': y\n", "the key '1' stands here a second time", "the first is in line 1"),
@@ -183,7 +183,7 @@ def test_bytes_that_are_not_utf_8() -> None:
 
 def test_a_file_that_is_too_large() -> None:
     found = problem(b"# 10 MB\n" * 1_300_000)
-    assert found.what == "the manifest is larger than 2 MB"
+    assert found.what == "the file is larger than 2 MB"
     assert "right file" in found.next
 
 

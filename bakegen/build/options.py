@@ -16,7 +16,7 @@ from bakegen.errors import Problem, UsageError
 from bakegen.family.load import nearest
 from bakegen.plan import Plan, PlannedImage, full_reference, match
 from bakegen.refs import ImageRef
-from bakegen.render import BAKE_FILE, contexts, dockerfile_in_context
+from bakegen.render import BAKE_FILE, contexts, dockerfile_in_context, parent_names
 
 Parents = Literal["build", "registry"]
 #: Keys that `--set` of buildx 0.29 takes and loses (docker/buildx, bake/bake.go).
@@ -89,7 +89,11 @@ def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:
 
 def _definition(image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:
     """Return what ``bake --print`` shows of an image, as far as a build needs it."""
-    linked = {key: value for key, value in contexts(image).items() if value.removeprefix("target:") in solved}
+    linked = {
+        key: value
+        for key, value in contexts(image).items()
+        if not value.startswith("target:") or value.removeprefix("target:") in solved
+    }
     secrets = [{"type": "file", "id": s.id, "src": s.src} for s in image.secrets if s.src]
     dockerfile = dockerfile_in_context(image)
     return {"context": image.context, "dockerfile": dockerfile, "contexts": linked, "secret": secrets}
@@ -98,13 +102,18 @@ def _definition(image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:
 def _contexts(
     plan: Plan, image: PlannedImage, substitutes: Mapping[str, str], solved: set[str], options: Options
 ) -> dict[str, str]:
-    refs = {image.from_ref, image.uv_from or ""}
+    names = {ref: [ImageRef.parse(ref).context_name] for ref in (image.from_ref, image.uv_from) if ref}
+    for name, source in image.redirects:
+        names.setdefault(source.removeprefix("docker-image://"), []).append(name)
     found = {
-        ImageRef.parse(ref).context_name: f"docker-image://{new}" for ref, new in substitutes.items() if ref in refs
+        name: f"docker-image://{new}"
+        for ref, new in substitutes.items()
+        for spelling in {ref, str(ImageRef.parse(ref).canonical)}
+        for name in names.get(spelling, ())
     }
     if image.parent and image.parent not in solved:
         parent = _tagged(plan, plan[image.parent], options)
-        found |= dict.fromkeys(contexts(image), f"docker-image://{parent}")
+        found |= dict.fromkeys(parent_names(image), f"docker-image://{parent}")
     return found
 
 
@@ -119,9 +128,8 @@ def _substitutes(plan: Plan, words: Iterable[str], problems: list[Problem]) -> I
     """Yield (reference in the family, reference to use instead) for each ``--base NAME=REF``."""
     for word in words:
         name, equals, ref = word.partition("=")
-        base = plan.family.bases.get(name)
-        if base is None or not equals:
-            known = sorted(plan.family.bases)
+        if name not in plan.bases or not equals:
+            known = sorted(plan.bases)
             close = nearest(name, known)
             tip = (
                 f"did you mean {close}?"
@@ -131,7 +139,7 @@ def _substitutes(plan: Plan, words: Iterable[str], problems: list[Problem]) -> I
             problems.append(Problem(f"--base {word}: {f'no base {name!r}' if equals else 'no reference'}", next=tip))
             continue
         try:
-            yield str(base.ref), str(ImageRef.parse(ref))
+            yield str(plan.bases[name]), str(ImageRef.parse(ref))
         except ValueError as error:
             problems.append(Problem(f"--base {word}: {error}"))
 

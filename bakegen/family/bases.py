@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bakegen.family.fields import Target
@@ -33,14 +34,14 @@ class BaseFacts:
     python: str | None
 
 
-def facts(name: str, base: Base) -> BaseFacts:
-    """Return what the manifest says of ``base``, completed by what its reference tells."""
+def facts(name: str, base: Base, ref: ImageRef, mirrors: Mapping[str, str]) -> BaseFacts:
+    """Return what the manifest says of ``base``, completed by what ``ref``, its locked reference, tells."""
     return BaseFacts(
         name=name,
-        ref=base.ref,
-        target=base.target or guess_target(base.ref),
-        distro=base.distro or guess_distro(base.ref),
-        python=base.python or guess_python(base.ref),
+        ref=ref.through(mirrors),
+        target=base.target or guess_target(ref),
+        distro=base.distro or guess_distro(ref),
+        python=base.python or guess_python(ref),
     )
 
 

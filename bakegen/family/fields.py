@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-from bakegen.refs import ImageRef, parse_platform
+from bakegen.refs import HUB, ImageRef, parse_platform
 
 #: A space, and everything that ends a line or a word for the shell, HCL or BuildKit but is invisible to a reader.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -106,6 +106,32 @@ def _command(text: str) -> str:
         raise ValueError("the command is empty")
     if bad := _CONTROL.search(text):
         raise ValueError(f"control character U+{ord(bad[0]):04X} is not allowed in a command")
+    return text
+
+
+def _registry_host(text: str) -> str:
+    """Return ``text`` if it is the host of a registry, as references write it."""
+    try:
+        ref = ImageRef.parse(f"{text}/x/y")
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not the host of a registry, such as docker.io or registry.example:5000"
+        ) from None
+    if text in {"index.docker.io", "registry-1.docker.io", "hub.docker.com"}:
+        raise ValueError(f"{text!r}: write docker.io, as references do")
+    if ref.registry != text:
+        raise ValueError(f"{text!r} is not the host of a registry: a host has a dot or a port, or is localhost")
+    return text
+
+
+def _mirror(text: str) -> str:
+    """Return ``text`` if images can be named below it."""
+    try:
+        ref = ImageRef.parse(f"{text}/x")
+    except ValueError:
+        raise ValueError(f"{text!r} is not a mirror: write host/path, without https:// and without a tag") from None
+    if ref.registry == HUB or ref.tag:
+        raise ValueError(f"{text!r} is not a mirror: it begins with a host, such as mirror.example/hub")
     return text
 
 
@@ -242,6 +268,18 @@ Tag = Annotated[
     AfterValidator(checked(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "a tag such as latest")),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$"}),
 ]
+TagGlob = Annotated[
+    str,
+    AfterValidator(
+        checked(
+            r"(?!.*\*\*)(?!(.*\*){4})(?=.*\*)[A-Za-z0-9_.*-]{1,128}",
+            "a pattern of tags such as 12.1.*-runtime-ubuntu22.04, with one to three *",
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_.*-]*[*][A-Za-z0-9_.*-]*$"}),
+]
+RegistryHost = Annotated[str, AfterValidator(_registry_host)]
+MirrorPath = Annotated[str, AfterValidator(_mirror)]
 SecretId = Annotated[
     str,
     AfterValidator(checked(r"[A-Za-z0-9_.-]+", "the id of a secret: letters, digits and . _ -")),

@@ -64,17 +64,17 @@ def load(text: bytes, path: str) -> Manifest:
     return found
 
 
-def problems_of(error: ValidationError, source: Source) -> list[Problem]:
-    """Return pydantic's findings as problems, in the order of the lines."""
-    found = [_problem(detail, source) for detail in error.errors(include_url=False)]
+def problems_of(error: ValidationError, source: Source, model: type[BaseModel] = Family) -> list[Problem]:
+    """Return pydantic's findings about a ``model`` as problems, in the order of the lines."""
+    found = [_problem(detail, source, model) for detail in error.errors(include_url=False)]
     return sorted(set(found), key=by_place)
 
 
-def _problem(detail: ErrorDetails, source: Source) -> Problem:
+def _problem(detail: ErrorDetails, source: Source, model: type[BaseModel]) -> Problem:
     loc, kind = detail["loc"], detail["type"]
     name = _dotted(loc)
     if kind == "extra_forbidden":
-        return _unknown_key(loc, source)
+        return _unknown_key(loc, source, model)
     if kind == "missing":
         return Problem(f"{name} is missing", source.where(loc[:-1]))
     where = source.where(loc[:-1], key=True) if loc[-1] == "[key]" else source.where(loc)
@@ -88,9 +88,9 @@ def _problem(detail: ErrorDetails, source: Source) -> Problem:
     return Problem(f"{name}: {detail['msg'][0].lower()}{detail['msg'][1:]}", where)
 
 
-def _unknown_key(loc: Loc, source: Source) -> Problem:
+def _unknown_key(loc: Loc, source: Source, model: type[BaseModel]) -> Problem:
     key = str(loc[-1])
-    known = sorted(known_keys(loc[:-1]))
+    known = sorted(known_keys(loc[:-1], model))
     close = nearest(key, known)
     tip = f"did you mean {close}?" if close else (f"known here: {', '.join(known)}" if known else "")
     return Problem(
@@ -103,9 +103,9 @@ def nearest(word: str, known: list[str]) -> str | None:
     return next(iter(get_close_matches(word, known, n=1, cutoff=0.6)), None)
 
 
-def known_keys(loc: Loc) -> set[str]:
+def known_keys(loc: Loc, root: type[BaseModel] = Family) -> set[str]:
     """Return the keys that the model at ``loc`` takes, read from the models themselves."""
-    kind: Any = Family
+    kind: Any = root
     for step in loc:
         model = _model_in(kind)
         if model is not None:

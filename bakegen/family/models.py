@@ -25,6 +25,7 @@ from bakegen.family.fields import (
     EnvValue,
     FilledText,
     Many,
+    MirrorPath,
     Mode,
     Model,
     MountPath,
@@ -32,12 +33,14 @@ from bakegen.family.fields import (
     Platform,
     PythonVersion,
     Reference,
+    RegistryHost,
     RequirementPath,
     SecretFile,
     SecretId,
     Several,
     Short,
     Tag,
+    TagGlob,
     TargetName,
     Text,
     Url,
@@ -45,6 +48,7 @@ from bakegen.family.fields import (
     UserName,
     Version,
 )
+from bakegen.family.tags import version_in
 
 Installer = Literal["uv", "pip"]
 Sharing = Literal["shared", "private", "locked"]
@@ -84,6 +88,20 @@ class Base(Model):
     python: PythonVersion | None = Field(
         default=None, description="the interpreter it brings; default: read from python:X.Y tags"
     )
+    tags: TagGlob | None = Field(
+        default=None,
+        description="newer tags that `bakegen lock --upgrade` may take: * stands for a version, as in 12.1.*-runtime",
+    )
+
+    @model_validator(mode="after")
+    def _tags_of_the_ref(self) -> Self:
+        if self.tags and self.ref.digest:
+            raise ValueError(
+                "a base with a digest in its ref stays there: leave the digest to bakegen.lock, or 'tags' out"
+            )
+        if self.tags and not version_in(self.tags, self.ref.tag or "latest"):
+            raise ValueError(f"the tag {self.ref.tag or 'latest'!r} of ref does not match {self.tags!r}")
+        return self
 
 
 class Torch(Model):
@@ -212,6 +230,23 @@ class Defaults(Model):
     pip: Version = Field(default="26.3", description="version of pip that installs")
 
 
+class RegistrySettings(Model):
+    """How a registry is reached."""
+
+    mirror: MirrorPath | None = Field(
+        default=None, description="host/path that has the same images: they are locked, and built, through it"
+    )
+    plain_http: bool = Field(default=False, description="it speaks HTTP without TLS; engines have to be told so too")
+
+
+class LockSettings(Model):
+    """How `bakegen lock --upgrade` moves pins."""
+
+    min_age: Annotated[int, Field(ge=0, le=3650)] = Field(
+        default=0, description="days for which a digest must have been known before it is taken"
+    )
+
+
 class Indexes(Model):
     """Where Python packages come from."""
 
@@ -231,6 +266,13 @@ class Family(Model):
     bases: dict[Name, Annotated[Base, Short("ref")]] = Field(default={})
     defaults: Defaults = Defaults()
     indexes: Indexes = Indexes()
+    registries: dict[RegistryHost, RegistrySettings] = Field(default={}, description="by host, such as docker.io")
+    lock: LockSettings = LockSettings()
     images: dict[Name, Image] = Field(min_length=1)
     groups: dict[Name, Annotated[Group, Short("images")]] = Field(default={})
     dockerignore: bool = Field(default=True, description="false: .dockerignore stays in the user's hands")
+
+    @property
+    def mirrors(self) -> dict[str, str]:
+        """Where the images of a registry are taken from instead, by its host."""
+        return {host: settings.mirror for host, settings in self.registries.items() if settings.mirror}

@@ -18,6 +18,7 @@ import yaml
 from bakegen.errors import ManifestError, Problem, Where, by_place
 
 MAX_BYTES = 2 * 1024 * 1024
+_EMPTY = "start with: version: 1, family: NAME, bases, images (see README)"
 MAX_NODES = 400_000
 MAX_DEPTH = 50
 _MAX_NUMBER = 100  # digits; a longer one is taken as text
@@ -90,12 +91,15 @@ class Source:
         return Where(self.path, *place)
 
 
-def parse(text: bytes, path: str) -> Source:
-    """Return the tree of the YAML mapping in ``text``; every problem of its syntax is a ManifestError."""
+def parse(text: bytes, path: str, *, empty: str = _EMPTY) -> Source:
+    """Return the tree of the YAML mapping in ``text``; every problem of its syntax is a ManifestError.
+
+    ``empty`` is what to do about a file without content.
+    """
     if len(text) > MAX_BYTES:
         raise ManifestError(
             Problem(
-                f"the manifest is larger than {MAX_BYTES / 1e6:.0f} MB",
+                f"the file is larger than {MAX_BYTES / 1e6:.0f} MB",
                 Where(path),
                 next="500 images take about 0.2 MB: is this the right file?",
             )
@@ -115,14 +119,14 @@ def parse(text: bytes, path: str) -> Source:
     if root is None or root.value is None:
         raise ManifestError(
             Problem(
-                "the manifest is empty",
+                "the file is empty",
                 Where(path, 1, 1),
-                next="start with: version: 1, family: NAME, bases, images (see README)",
+                next=empty,
             )
         )
     if not isinstance(root.value, dict):
         raise ManifestError(
-            Problem("the manifest must be a mapping of keys to values", Where(path, root.line, root.column))
+            Problem("the file must be a mapping of keys to values", Where(path, root.line, root.column))
         )
     return Source(path, root)
 
@@ -138,7 +142,7 @@ def _decode(text: bytes, path: str) -> str:
             Problem(
                 f"byte 0x{text[error.start]:02x} is not UTF-8",
                 Where(path, line, column),
-                next="save the manifest as UTF-8 text",
+                next="save the file as UTF-8 text",
             )
         ) from None
     bad = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", decoded)
@@ -201,9 +205,7 @@ class _Builder:
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                self._fail(
-                    "a second document in the manifest", line, column, "keep one family a file; remove the '---'"
-                )
+                self._fail("a second document in the file", line, column, "keep one family a file; remove the '---'")
 
     def _fail(self, what: str, line: int, column: int, tip: str = "") -> None:
         self.problems.append(Problem(what, Where(self.path, line, column), next=tip))

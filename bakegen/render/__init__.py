@@ -61,13 +61,18 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
 
 
 def contexts(image: PlannedImage) -> dict[str, str]:
-    """Return the named contexts of an image: what its FROM names, as the bake target that builds it."""
+    """Return the named contexts of an image: its parent's bake target, and locked digests for a hand-written one."""
+    return dict(
+        sorted({**dict(image.redirects), **dict.fromkeys(parent_names(image), f"target:{image.parent}")}.items())
+    )
+
+
+def parent_names(image: PlannedImage) -> tuple[str, ...]:
+    """Return the names under which FROM may have the parent of an image; none without a parent in the family."""
     if image.parent is None:
-        return {}
-    names = {ImageRef.parse(image.from_ref).context_name}
-    if not image.generated:
-        names.add(image.parent)  # FROM base, the way bake files are written by hand
-    return dict.fromkeys(sorted(names), f"target:{image.parent}")
+        return ()
+    name = ImageRef.parse(image.from_ref).context_name
+    return (name,) if image.generated else (name, image.parent)  # FROM base, the way bake files are written by hand
 
 
 def dockerfile_in_context(image: PlannedImage) -> str:

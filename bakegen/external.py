@@ -1,0 +1,86 @@
+"""The images that hand-written Dockerfiles take from other registries: found, looked up in the lock, redirected.
+
+A hand-written Dockerfile stays as it is; the bake file leads its references to their locked digests, by named contexts
+(https://docs.docker.com/build/bake/reference/#targetcontexts) and, for ``# syntax``, by the build argument
+BUILDKIT_SYNTAX (https://docs.docker.com/build/buildkit/frontend/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from bakegen.checks import Fault
+from bakegen.dockerfile.parser import Dockerfile, DockerfileError, parse
+from bakegen.dockerfile.references import External, Unclear, externals
+from bakegen.family import Family
+from bakegen.lock import Lock
+from bakegen.plan import PlannedImage, full_reference
+from bakegen.refs import ImageRef
+from bakegen.tree import Tree
+
+#: What is locked where neither image nor defaults name a platform: a plan is the same on every machine.
+DEFAULT_PLATFORM = "linux/amd64"
+SYNTAX_ARG = "BUILDKIT_SYNTAX"
+_TIP = "run: bakegen lock"
+
+
+def found(image: PlannedImage, images: Sequence[PlannedImage], family: Family, tree: Tree) -> PlannedImage:
+    """Return an image with what its hand-written Dockerfile names outside of the family; a generated one as it is."""
+    text = None if image.generated else tree.text(image.dockerfile)
+    if text is None:
+        return image
+    try:
+        named, unclear = _named(parse(text), image)
+    except DockerfileError as error:
+        return replace(image, unclear=(Unclear("the file", error.line, error.column, error.what),))
+    own = {full_reference(family, tag) for other in images for tag in other.tags}
+    own_names = {ImageRef.parse(name).context_name for name in own} | {image.parent}
+    outside = []
+    for item in named:
+        try:
+            if ImageRef.parse(item.written).context_name not in own_names:
+                outside.append(item)
+        except ValueError as error:
+            unclear.append(Unclear(item.written, item.line, item.column, str(error)))
+    return replace(image, externals=tuple(outside), unclear=tuple(unclear))
+
+
+def _named(dockerfile: Dockerfile, image: PlannedImage) -> tuple[list[External], list[Unclear]]:
+    """Return what a Dockerfile names from outside on any platform of its image, each once, and what cannot be told."""
+    known: dict[External, None] = {}
+    unclear: dict[Unclear, None] = {}
+    for platform in image.platforms or (DEFAULT_PLATFORM,):
+        found, unknown = externals(dockerfile, dict(image.args), platform)
+        known |= dict.fromkeys(found)
+        unclear |= dict.fromkeys(unknown)
+    return list(known), list(unclear)
+
+
+def unlocked(family: Family, images: Sequence[PlannedImage], lock: Lock) -> Iterator[Fault]:
+    """Yield the references that the lock does not know."""
+    for name, base in family.bases.items():
+        if str(base.ref) not in lock.pins:
+            yield Fault(("bases", name), f"bakegen.lock does not know {base.ref}", _TIP)
+    for image in images:
+        for item in image.externals:
+            if item.written not in lock.pins:
+                what = f"{image.dockerfile}:{item.line}: bakegen.lock does not know {item.written}"
+                yield Fault(("images", image.origin, "dockerfile"), what, _TIP)
+
+
+def redirected(image: PlannedImage, lock: Lock, mirrors: Mapping[str, str]) -> PlannedImage:
+    """Return a hand-written image whose external references lead to what they are locked to."""
+    contexts: dict[str, str] = {}
+    args = dict(image.args)
+    for item in image.externals:
+        ref = ImageRef.parse(item.written)
+        pinned = lock.pinned(ref)
+        if pinned is None or pinned.through(mirrors) == ref:
+            continue
+        new = str(pinned.through(mirrors).canonical)
+        if item.kind == "syntax":
+            args.setdefault(SYNTAX_ARG, new)
+        else:
+            contexts[ref.context_name] = f"docker-image://{new}"
+    return replace(image, redirects=tuple(sorted(contexts.items())), args=tuple(sorted(args.items())))

@@ -1,0 +1,1 @@
+"""Living with pins: what has to be locked, moving it, checking it, writing it into Dockerfiles."""

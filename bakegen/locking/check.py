@@ -1,0 +1,97 @@
+"""Whether the lock still says what the family needs, and whether the registries still say what the lock does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from bakegen.errors import Problem, Where
+from bakegen.lock import LOCK, Lock, Pin
+from bakegen.locking.update import fits, platforms_of
+from bakegen.locking.wanted import Wanted
+from bakegen.project import Project
+from bakegen.registry.client import Registry
+from bakegen.registry.workers import concurrently
+
+_LOCK_IT = "run: bakegen lock"
+_NAMED = 24  # images that one problem lists
+
+
+def offline(project: Project, wanted: Mapping[str, Wanted]) -> tuple[Problem, ...]:
+    """Return where manifest, lock and rendered files disagree; nothing leaves the machine."""
+    lock = project.lock
+    if lock is None:
+        return (Problem(f"there is no {LOCK}", next=_LOCK_IT),)
+    found = [problem for want in wanted.values() for problem in _of_pin(project, want, lock)]
+    for written in lock.pins.keys() - wanted.keys():
+        what = f"{written} is locked, but the family does not name it any more"
+        found.append(Problem(what, lock.places.get(written), next=_LOCK_IT))
+    if found:
+        return tuple(sorted(found, key=lambda problem: str(problem.where)))
+    return tuple(
+        Problem("this file is not what manifest and lock describe", Where(change.path), next="run: bakegen render")
+        for change in project.changes()
+    )
+
+
+def unresolved(wanted: Mapping[str, Wanted], lock: Lock) -> tuple[str, ...]:
+    """Return the references whose digest is known, but of no platform."""
+    return tuple(written for written, want in wanted.items() if _is_bare(lock.pins.get(written)) and want.platforms)
+
+
+def _of_pin(project: Project, want: Wanted, lock: Lock) -> Iterator[Problem]:
+    pin = lock.pins.get(want.written)
+    if pin is None:
+        source = project.manifest.source
+        where = [*(source.where(("bases", name)) for name in want.bases), *want.places][0]
+        yield Problem(f"{want.written} is not in {LOCK}", where, next=_LOCK_IT)
+        return
+    place = lock.places.get(want.written)
+    if not fits(want, pin):
+        what = f"{want.written} is locked to the tag {pin.resolved.tag}, which the manifest does not take"
+        yield Problem(what, place, next=_LOCK_IT)
+    missing = sorted(set(want.platforms) - pin.platforms.keys())
+    if missing and not _is_bare(pin):
+        yield Problem(f"{want.written} is not locked for {', '.join(missing)}", place, next=_LOCK_IT)
+
+
+def _is_bare(pin: Pin | None) -> bool:
+    return pin is not None and not pin.platforms
+
+
+def remote(wanted: Mapping[str, Wanted], lock: Lock, registry: Registry) -> tuple[Problem, ...]:
+    """Return which tags have moved, and which tags and digests are gone, in what the registries say now.
+
+    One HEAD request a reference, which does not count as a pull; the new index is read only where a tag has moved, to
+    see whether that concerns a platform of the family. Raises RegistryError with all that cannot be asked.
+    """
+    jobs = [(want, lock.pins[written]) for written, want in wanted.items() if written in lock.pins]
+    found = concurrently(lambda job: _at_registry(*job, lock, registry), jobs)
+    return tuple(problem for problem in found if problem)
+
+
+def _at_registry(want: Wanted, pin: Pin, lock: Lock, registry: Registry) -> Problem | None:
+    now = None if want.by_hand else registry.digest(pin.resolved)
+    if now == pin.digest:
+        return None
+    place, images = lock.places.get(want.written), concerned(want)
+    upgrade = f"run: bakegen lock --upgrade {want.bases[0] if want.bases else want.written}"
+    if registry.digest(replace(pin.resolved, digest=pin.digest)) is None:
+        what = f"{want.written}: the registry does not have {pin.digest} any more"
+        tip = "write another digest where it is written" if want.by_hand else upgrade
+        return Problem(what, place, images, tip if want.by_hand or now else "take another tag: this one is gone too")
+    if want.by_hand:
+        return None
+    if now is None:
+        what = f"{want.written}: the registry does not have the tag {pin.resolved.tag} any more"
+        return Problem(what, place, images, "its digest is still there; take another tag before it goes")
+    found = platforms_of(registry, pin.resolved, registry.manifest(pin.resolved))
+    if pin.platforms and all(found.get(name) == digest for name, digest in pin.platforms.items()):
+        return None
+    return Problem(f"{want.written} has moved: {pin.digest} is now {now}", place, images, upgrade)
+
+
+def concerned(want: Wanted) -> str:
+    """Return the images that a reference concerns, as a line."""
+    more = f" and {len(want.images) - _NAMED} more" if len(want.images) > _NAMED else ""
+    return f"images: {', '.join(want.images[:_NAMED])}{more}" if want.images else "no image uses it"

@@ -1,0 +1,129 @@
+"""Pins and Dockerfiles: writing digests into hand-written ones, taking over those that a bot wrote into generated ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bakegen.dockerfile.parser import DockerfileError, parse
+from bakegen.dockerfile.references import External, externals
+from bakegen.errors import ManifestError, Problem, Where
+from bakegen.external import DEFAULT_PLATFORM
+from bakegen.lock import Lock
+from bakegen.locking.update import Step, fits, look
+from bakegen.locking.wanted import Wanted
+from bakegen.plan import Plan, PlannedImage
+from bakegen.project import Project
+from bakegen.refs import ImageRef
+from bakegen.registry.client import Registry
+from bakegen.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """What writing digests into hand-written Dockerfiles comes to."""
+
+    #: new text by path
+    texts: Mapping[str, str]
+    #: the lock with the references as they are written then
+    lock: Lock
+    #: references that cannot be written there: their value comes from elsewhere
+    left: tuple[Where, ...]
+
+
+def in_place(plan: Plan, before: Lock, lock: Lock, read: Callable[[str], str | None]) -> InPlace:
+    """Return hand-written Dockerfiles with the digests of ``lock`` in them, and the lock for them.
+
+    ``plan`` is made without a lock, ``before`` is the lock as it was; ``read`` gives the text of a file.
+    """
+    spans: dict[str, dict[tuple[int, int], str]] = {}
+    renamed: dict[str, str] = {}
+    stay = {str(base.ref) for base in plan.family.bases.values()}
+    left: dict[Where, None] = {}
+    texts = {image.dockerfile: read(image.dockerfile) or "" for image in plan.images if image.externals}
+    for image in plan.images:
+        for item in image.externals:
+            pinned = lock.pinned(ImageRef.parse(item.written))
+            if pinned is None:
+                continue
+            edits = spans.setdefault(image.dockerfile, {})
+            undecodable = "\ufffd" in texts[image.dockerfile]
+            if undecodable or item.span is None or edits.get(item.span, str(pinned)) != str(pinned):
+                left[Where(image.dockerfile, item.line, item.column)] = None
+                stay.add(item.written)
+            else:
+                edits[item.span] = renamed[item.written] = str(pinned)
+    new_texts = {
+        path: parse(texts[path]).replace([(start, end, new) for (start, end), new in edits.items()])
+        for path, edits in spans.items()
+    }
+    pins = {written: pin for written, pin in lock.pins.items() if written not in renamed or written in stay}
+    # a digest that is written by hand, and could not be written anew, stays what it is
+    pins |= {name: before.pins[name] for name in pins.keys() & before.pins.keys() if ImageRef.parse(name).digest}
+    pins |= {new: lock.pins[old] for old, new in renamed.items()}
+    changed = {path: text for path, text in new_texts.items() if text != texts[path]}
+    return InPlace(changed, Lock(pins), tuple(left))
+
+
+def taken_over(
+    project: Project, wanted: Mapping[str, Wanted], tree: Tree, registry: Registry, now: datetime
+) -> tuple[Step, ...]:
+    """Return the steps to the digests that an update bot has written into generated Dockerfiles.
+
+    What a generated Dockerfile names must differ from what bakegen renders in tag and digest only. Two Dockerfiles that
+    name different new digests for one base are a ManifestError, as is a tag that the manifest does not take.
+    """
+    lock = project.lock or Lock({})
+    asked = _asked(project, tree)
+    steps = []
+    for written, want in wanted.items():
+        pin = lock.pins.get(written)
+        new = asked.get(written, {})
+        if not new or pin is None:
+            steps += [Step(written, "kept", pin, pin)] if pin else []
+            continue
+        if len(new) > 1:
+            what = f"generated Dockerfiles name {len(new)} new references for {written}: {', '.join(map(str, new))}"
+            raise ManifestError(Problem(what, next(iter(new.values())), next="let the bot update all of them, or none"))
+        ref, where = next(iter(new.items()))
+        if ref.digest is None:
+            raise ManifestError(Problem(f"{ref} has no digest", where, next="let the bot pin digests (docs/lock.md)"))
+        seen = look(registry, want, replace(want.ref.canonical, tag=ref.tag, digest=ref.digest), now)
+        after = type(pin)(**dict(seen), previous=pin.digest)
+        if not fits(want, after):
+            what = f"{ref.tag} is not a tag that the manifest takes for {written}"
+            tip = (
+                f"write the new tag into the manifest, then run: bakegen lock; or allow it with 'tags' ({want.written})"
+            )
+            raise ManifestError(Problem(what, where, next=tip))
+        steps.append(Step(written, "moved", pin, after))
+    return tuple(steps)
+
+
+def _asked(project: Project, tree: Tree) -> dict[str, dict[ImageRef, Where]]:
+    """Return, for each base as written, the references that stand in generated Dockerfiles in its place."""
+    plan, rendered = project.plan(), project.render()
+    written = {str(ref): str(plan.family.bases[name].ref) for name, ref in plan.bases.items()}
+    asked: dict[str, dict[ImageRef, Where]] = {}
+    for image in plan.images:
+        text = tree.text(image.dockerfile) if image.generated else None
+        if text is None:
+            continue
+        for ours, theirs in zip(_named(rendered[image.dockerfile], image), _named(text, image), strict=False):
+            if ours.written == theirs.written or ours.written not in written:
+                continue
+            new = ImageRef.parse(theirs.written)
+            if new.name == ImageRef.parse(ours.written).name:
+                places = asked.setdefault(written[ours.written], {})
+                places.setdefault(new, Where(image.dockerfile, theirs.line, theirs.column))
+    return asked
+
+
+def _named(text: str, image: PlannedImage) -> Iterator[External]:
+    try:
+        found, _ = externals(parse(text), {}, (*image.platforms, DEFAULT_PLATFORM)[0])
+    except DockerfileError as error:
+        where = Where(image.dockerfile, error.line, error.column)
+        raise ManifestError(Problem(str(error), where, next="run: bakegen render")) from None
+    return (item for item in found if item.kind == "from")

@@ -1,0 +1,187 @@
+"""Making and moving pins: what the registry says now, against what the lock says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, TypeVar, cast
+
+from bakegen.errors import Problem, RegistryError
+from bakegen.family.tags import newest, version_in
+from bakegen.lock import Lock, Pin, Seen
+from bakegen.locking.wanted import Wanted
+from bakegen.refs import ImageRef
+from bakegen.registry.client import Registry
+from bakegen.registry.manifests import Manifest, config_digest, platform_of, platforms
+from bakegen.registry.workers import concurrently
+
+_Known = TypeVar("_Known", bound=Seen)
+State = Literal[
+    "locked",  # it was not in the lock
+    "moved",  # it has another digest than before
+    "waiting",  # the registry has a newer one, which is too young
+    "current",  # nothing newer that concerns the family
+    "kept",  # not looked at
+    "by hand",  # its digest is written by hand
+    "gone",  # the registry does not have the tag any more
+    "dropped",  # the family does not name it any more
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of one reference."""
+
+    written: str
+    state: State
+    before: Pin | None = None
+    after: Pin | None = None
+
+
+def lock_of(steps: Collection[Step]) -> Lock:
+    """Return the lock that the steps lead to."""
+    return Lock({step.written: step.after for step in steps if step.after})
+
+
+def locked(wanted: Mapping[str, Wanted], lock: Lock, registry: Registry, now: datetime) -> tuple[Step, ...]:
+    """Return the steps to a lock that knows all that is wanted and nothing else; what it knows stays as it is.
+
+    Raises RegistryError with everything that the registries cannot answer.
+    """
+    work = _Work(lock, registry, now, timedelta(0))
+    return (*concurrently(work.complete, wanted.values()), *_dropped(wanted, lock))
+
+
+def upgraded(  # noqa: PLR0913 - what there is, and what is asked for
+    wanted: Mapping[str, Wanted],
+    lock: Lock,
+    registry: Registry,
+    now: datetime,
+    *,
+    min_age: timedelta,
+    chosen: Collection[str],
+) -> tuple[Step, ...]:
+    """Return the steps to a lock whose ``chosen`` references have the newest digest known for at least ``min_age``."""
+    work = _Work(lock, registry, now, min_age)
+    jobs = [(want, work.upgrade if want.written in chosen else work.complete) for want in wanted.values()]
+    return (*concurrently(lambda job: job[1](job[0]), jobs), *_dropped(wanted, lock))
+
+
+def fits(want: Wanted, pin: Pin) -> bool:
+    """Return whether a pin has the tag that is written, or a newer one that the family takes."""
+    tag = pin.resolved.tag
+    return tag == want.ref.canonical.tag or bool(want.tags and tag and version_in(want.tags, tag))
+
+
+def _dropped(wanted: Mapping[str, Wanted], lock: Lock) -> list[Step]:
+    return [Step(written, "dropped", pin) for written, pin in lock.pins.items() if written not in wanted]
+
+
+def platforms_of(registry: Registry, ref: ImageRef, manifest: Manifest) -> Mapping[str, str]:
+    """Return the manifest digest of each platform; for an image without an index, its config is asked."""
+    if manifest.is_index:
+        return platforms(manifest)
+    return {platform_of(registry.config(ref, config_digest(manifest))): manifest.digest}
+
+
+def look(registry: Registry, want: Wanted, ref: ImageRef, now: datetime) -> Seen:
+    """Return what a registry has behind a tag or digest; RegistryError when it is not for all platforms."""
+    manifest = registry.manifest(ref)
+    found = platforms_of(registry, ref, manifest)
+    if missing := [name for name in want.platforms if name not in found]:
+        what = f"{want.written} is not there for {', '.join(missing)}"
+        why = f"it is for {', '.join(sorted(found)) or 'no platform'}"
+        raise RegistryError(Problem(what, why=why, next="change 'platforms' of the images, or take another base"))
+    return Seen(
+        resolved=replace(ref, digest=None),
+        digest=manifest.digest,
+        media_type=manifest.media_type,
+        platforms={name: found[name] for name in want.platforms},
+        first_seen=now,
+    )
+
+
+class _Work:
+    """One run of lock: a step a reference, each on its own."""
+
+    def __init__(self, lock: Lock, registry: Registry, now: datetime, min_age: timedelta) -> None:
+        self.lock, self.registry, self.now, self.min_age = lock, registry, now, min_age
+        self.by_tag = {str(pin.resolved): pin for pin in lock.pins.values()}
+
+    def complete(self, want: Wanted) -> Step:
+        """Return the step that gives a reference a pin with all its platforms; a pin keeps its digest."""
+        before = self.lock.pins.get(want.written)
+        if before is None or not fits(want, before):
+            return Step(want.written, "moved" if before else "locked", before, self._first(want))
+        kept = self._whole(want, before).platforms
+        state: State = "by hand" if want.by_hand else "kept"
+        return Step(want.written, state, before, before.model_copy(update={"platforms": kept}))
+
+    def upgrade(self, want: Wanted) -> Step:
+        """Return the step to the newest digest of a reference that is old enough."""
+        step = self.complete(want)
+        if step.state != "kept" or step.after is None or step.after.resolved.tag is None:
+            return step
+        pin = step.after
+        tag = self._newest_tag(want, pin)
+        digest = self.registry.digest(tag)
+        if digest is None:
+            return replace(step, state="gone")
+        return self._moved(want, step, self._known(want, pin, tag, digest))
+
+    def _first(self, want: Wanted) -> Pin:
+        """Return the pin of a reference that has none: that of another spelling, or what the registry has now."""
+        canonical = want.ref.canonical
+        twin = self.by_tag.get(str(replace(canonical, digest=None)))
+        if twin and canonical.digest in {None, twin.digest} and set(want.platforms) <= twin.platforms.keys():
+            return twin.model_copy(update={"platforms": {name: twin.platforms[name] for name in want.platforms}})
+        return Pin(**dict(look(self.registry, want, canonical, self.now)))
+
+    def _newest_tag(self, want: Wanted, pin: Pin) -> ImageRef:
+        """Return the newest tag that the family takes, with its registry and repository."""
+        if want.tags is None:
+            return pin.resolved
+        current = pin.resolved.tag or "latest"
+        return replace(pin.resolved, tag=newest(want.tags, current, self.registry.tags(pin.resolved)))
+
+    def _known(self, want: Wanted, pin: Pin, tag: ImageRef, digest: str) -> tuple[Seen, ...]:
+        """Return what the tag has meant since the pin, oldest first; it ends with what it means now.
+
+        Nothing where it means the pin, or an index that differs from the last one only in platforms of others.
+        """
+        if (tag, digest) == (pin.resolved, pin.digest):
+            return ()
+        last = pin.waiting[-1] if pin.waiting else pin
+        if (tag, digest) == (last.resolved, last.digest):
+            return pin.waiting
+        seen = look(self.registry, want, tag, self.now)
+        if (seen.resolved, seen.platforms) != (last.resolved, last.platforms):
+            return (*pin.waiting, seen)
+        if self._exists(last):
+            return pin.waiting
+        # the same images under a new index, and the old index is deleted: their age is what counts
+        return (*pin.waiting[:-1], seen.model_copy(update={"first_seen": last.first_seen}))
+
+    def _moved(self, want: Wanted, kept: Step, known: tuple[Seen, ...]) -> Step:
+        """Return the step to the newest of what is known that is old enough and still there."""
+        pin = cast("Pin", kept.after)
+        for index, seen in reversed(list(enumerate(known))):
+            old_enough = self.now - seen.first_seen >= self.min_age or seen.platforms == pin.platforms
+            if old_enough and (seen is known[-1] or self._exists(seen)):
+                whole = dict(self._whole(want, seen))
+                after = Pin(**whole, previous=pin.digest, waiting=known[index + 1 :])
+                return Step(want.written, "moved", kept.before, after)
+        after = pin.model_copy(update={"waiting": known})
+        return Step(want.written, "waiting" if known else "current", kept.before, after)
+
+    def _whole(self, want: Wanted, seen: _Known) -> _Known:
+        """Return what is known of a digest with exactly the platforms that are wanted."""
+        if set(want.platforms) <= seen.platforms.keys():
+            platforms = {name: seen.platforms[name] for name in want.platforms}
+        else:
+            platforms = look(self.registry, want, replace(seen.resolved, digest=seen.digest), self.now).platforms
+        return seen.model_copy(update={"platforms": platforms})
+
+    def _exists(self, seen: Seen) -> bool:
+        return self.registry.digest(replace(seen.resolved, digest=seen.digest)) is not None
