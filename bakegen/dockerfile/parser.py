@@ -92,8 +92,7 @@ class Instruction:
 
     def source(self, offset: int) -> int:
         """Return the offset in the file of the character at ``offset`` of ``text``, or of its end."""
-        logical, original = self.pieces[max(bisect_right(self.pieces, offset, key=lambda p: p[0]) - 1, 0)]
-        return original + offset - logical
+        return _source(self.pieces, offset)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the stretch of the file, continuations in it included, that ``text[start:end]`` comes from."""
@@ -113,8 +112,7 @@ class Dockerfile:
 
     def where(self, offset: int) -> tuple[int, int]:
         """Return line and column, from 1, of an offset in the text; a byte order mark takes no column."""
-        line = bisect_right(self.starts, offset)
-        return line, max(offset - self.starts[line - 1] + (line > 1 or not self.text.startswith(_BOM)), 1)
+        return _where(self.text, self.starts, offset)
 
     def literal(self, instruction: Instruction, word: Word, value: str) -> tuple[int, int] | None:
         """Return the offsets at which ``value`` stands as it is, if the word is that and nothing else, quotes apart."""
@@ -154,6 +152,17 @@ def parse(text: str) -> Dockerfile:
     return Dockerfile(text, escape, directives, instructions, starts)
 
 
+def _source(pieces: tuple[tuple[int, int], ...], offset: int) -> int:
+    logical, original = pieces[bisect_right(pieces, offset, key=lambda piece: piece[0]) - 1]
+    return original + offset - logical
+
+
+def _where(text: str, starts: tuple[int, ...], offset: int) -> tuple[int, int]:
+    line = bisect_right(starts, offset)
+    mark = line == 1 and text.startswith(_BOM)
+    return line, max(offset - starts[line - 1] + 1 - mark, 1)
+
+
 def _directives(lines: list[str], starts: tuple[int, ...]) -> tuple[Directive, ...]:
     """Return the directives: comments at the very top, until anything else comes.
 
@@ -168,8 +177,8 @@ def _directives(lines: list[str], starts: tuple[int, ...]) -> tuple[Directive, .
         if directive.name in found:
             raise DockerfileError(f"a second {directive.name} directive", number)
         if directive.name == "escape" and directive.value not in {"\\", "`"}:
-            column = directive.span[0] - starts[number - 1] + 1
-            raise DockerfileError(f"the escape character is \\ or `, not {directive.value}", number, column)
+            what = f"the escape character is \\ or `, not {directive.value}"
+            raise DockerfileError(what, *_where("\n".join(lines), starts, directive.span[0]))
         found[directive.name] = directive
     return tuple(found.values())
 
@@ -224,10 +233,8 @@ class _Reader:
             parsed = command(text, self.escape)
             heredocs = self._heredocs(text, parsed, first)
         except LineError as error:
-            place = Instruction(text, first + 1, first + 1, _NONE, (), tuple(pieces)).source(error.offset)
-            line_number = bisect_right(self.starts, place)
-            column = place - self.starts[line_number - 1] + 1
-            raise DockerfileError(str(error), line_number, column) from None
+            place = _source(tuple(pieces), error.offset)
+            raise DockerfileError(str(error), *_where(self.text, self.starts, place)) from None
         return Instruction(text, first + 1, self.next, parsed, heredocs, tuple(pieces))
 
     def _part(self, line: str) -> tuple[str, bool]:
@@ -252,9 +259,6 @@ class _Reader:
                 span = self.starts[begin], self.starts[self.next - 1]
                 return Heredoc(name, expand, chomp, self.text[span[0] : span[1]], span)
         raise DockerfileError(f"the heredoc {name} does not end", first + 1)
-
-
-_NONE = Command("", (), (), 0, 0)
 
 
 def _heredoc_words(text: str) -> list[tuple[str, bool, bool]]:

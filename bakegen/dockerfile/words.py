@@ -6,12 +6,11 @@ beside it.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bakegen.dockerfile.arrays import strings
 from bakegen.dockerfile.shell import SPACE
 
 _WHITE = re.compile(r"[\t\v\f\r ]+")
@@ -19,9 +18,6 @@ _BLACK = re.compile(r"[^\t\v\f\r ]+")
 #: White space to who looks at single bytes of UTF-8, as BuildKit does for flags.
 _BYTE_SPACE = frozenset("\t\n\v\f\r \x85\xa0")
 _SPACES = frozenset(SPACE)
-_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
-_STRINGS = re.compile(rf"\[[ \t\r\n]*(?:{_STRING}(?:[ \t\r\n]*,[ \t\r\n]*{_STRING})*)?[ \t\r\n]*\][ \t\r\n]*")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class LineError(ValueError):
@@ -222,32 +218,13 @@ def _json_or(
     def read(rest: _Arguments) -> tuple[tuple[str, ...], bool]:
         if not rest.line.startswith("[", rest.start, rest.end):
             return otherwise(rest)
-        found = _json(rest.text, rest.start)
+        try:
+            found = strings(rest.text)
+        except TypeError as error:
+            raise LineError(str(error), rest.start) from None
         return otherwise(rest) if found is None else (found, True)
 
     return read
-
-
-def _json(text: str, offset: int) -> tuple[str, ...] | None:
-    """Return the strings of a JSON array, or None if it is no JSON; an array of something else is an error."""
-    if _STRINGS.fullmatch(text):
-        return tuple(_SURROGATE.sub("\ufffd", s) for s in json.loads(text))
-    try:
-        json.loads(text, parse_constant=_refuse, parse_int=_number, parse_float=_number)
-    except (ValueError, RecursionError):
-        return None
-    raise LineError("a JSON array here can hold strings only", offset)
-
-
-def _refuse(name: str) -> float:
-    raise ValueError(name)
-
-
-def _number(digits: str) -> float:
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(digits)
-    return number
 
 
 def _pairs(rest: _Arguments) -> tuple[tuple[str, ...], bool]:
