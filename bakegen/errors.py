@@ -38,6 +38,10 @@ class Problem:
         head = f"{self.where}: {self.what}" if self.where else self.what
         return "\n    ".join(part for part in (head, self.why, self.next) if part)
 
+    def as_json(self) -> dict[str, str]:
+        """Return the problem for a program; ``where`` is path:line:column, empty where there is no place."""
+        return {"what": self.what, "where": str(self.where or ""), "why": self.why, "next": self.next}
+
 
 def by_place(problem: Problem) -> tuple[str, int, int, str]:
     """Return the key that sorts problems as a reader meets them in the file."""

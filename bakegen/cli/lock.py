@@ -82,7 +82,7 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
     _tell_unclear(plan)
     wants = wanted(plan)
     if check:
-        _check(project, wants, remote=remote)
+        _check(project, wants, remote=remote, as_json=as_json)
         return
     from datetime import UTC, datetime
 
@@ -132,7 +132,7 @@ def _tell_unclear(plan: Plan) -> None:
             click.echo(f"note: {place}: {item.text} cannot be locked: {item.why}", err=True)
 
 
-def _check(project: Project, wants: Mapping[str, Wanted], *, remote: bool) -> None:
+def _check(project: Project, wants: Mapping[str, Wanted], *, remote: bool, as_json: bool) -> None:
     """Print what disagrees and exit with 1, or say that all is well."""
     from bakegen.errors import CheckFailed
     from bakegen.locking import check
@@ -141,6 +141,8 @@ def _check(project: Project, wants: Mapping[str, Wanted], *, remote: bool) -> No
     if remote and project.lock:
         with _registry(project) as registry:
             problems += check.remote(wants, project.lock, registry)
+    if as_json:
+        click.echo(to_json([problem.as_json() for problem in problems]))
     if problems:
         raise CheckFailed(*problems)
     for written in check.unresolved(wants, project.lock) if project.lock else ():

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from bakegen.lock import Pin, Seen
+from bakegen.lock import Lock, Pin, Seen
 from bakegen.locking.update import State, Step
 from bakegen.locking.wanted import Wanted
 
@@ -58,6 +58,24 @@ def as_json(steps: Iterable[Step], wanted: Mapping[str, Wanted]) -> list[dict[st
         }
         for step in steps
         for want in [wanted.get(step.written, Wanted(step.written))]
+    ]
+
+
+def bases(wanted: Mapping[str, Wanted], lock: Lock | None, now: datetime) -> list[dict[str, Any]]:
+    """Return one row an external image: its digest, for how many days it has been known, and whom it concerns."""
+    pins = lock.pins if lock else {}
+    return [
+        {
+            "reference": written,
+            "bases": list(want.bases),
+            "resolved": str(pin.resolved) if pin else None,
+            "digest": pin.digest if pin else None,
+            "days": (now - pin.first_seen).days if pin else None,
+            "waiting": len(pin.waiting) if pin else 0,
+            "images": list(want.images),
+        }
+        for written, want in wanted.items()
+        for pin in [pins.get(written)]
     ]
 
 
