@@ -6,9 +6,6 @@ import json
 import math
 import re
 
-_SPACE = r"[ \t\r\n]*"
-_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
-_STRINGS = re.compile(rf"\[{_SPACE}(?:{_STRING}(?:{_SPACE},{_SPACE}{_STRING})*)?{_SPACE}\]{_SPACE}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -17,13 +14,13 @@ def strings(text: str) -> tuple[str, ...] | None:
 
     ``text`` begins with a bracket.
     """
-    if _STRINGS.fullmatch(text):
-        return tuple(_SURROGATE.sub("\ufffd", s) for s in json.loads(text))  # as Go reads half a pair
     try:
-        json.loads(text, parse_constant=_refused, parse_int=_number, parse_float=_number)
+        found = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
-    raise TypeError("a JSON array here can hold strings only")
+    if not all(isinstance(item, str) for item in found):
+        raise TypeError("a JSON array here can hold strings only")
+    return tuple(_SURROGATE.sub("\ufffd", item) for item in found)  # as Go reads half a pair
 
 
 def _refused(name: str) -> float:
@@ -36,3 +33,6 @@ def _number(digits: str) -> float:
     if math.isinf(number):
         raise ValueError(digits)
     return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refused, parse_int=_number, parse_float=_number)

@@ -80,6 +80,8 @@ class _Finder:
         words = [list_words(i.text, i.command.start, i.command.end) for i in froms]
         self.names = [self._stage_name(i, w) for i, w in zip(froms, words, strict=True)]
         self.bases = [w[0] for w in words]
+        self.stages = set(filter(None, self.names))
+        self.earlier: set[str] = set()
         self.arguments = global_arguments(dockerfile, args, platform, self.names[-1] if self.names else "")
 
     def all(self) -> Iterator[Found]:
@@ -88,7 +90,8 @@ class _Finder:
         for instruction in self.dockerfile.instructions:
             if instruction.name == "FROM":
                 stage += 1
-                yield from self._from(instruction, stage)
+                yield from self._from(instruction, self.bases[stage])
+                self.earlier.add(self.names[stage])
             elif instruction.name == "COPY" and stage >= 0:
                 yield from self._copy(instruction)
             elif instruction.name == "RUN" and stage >= 0:
@@ -118,8 +121,7 @@ class _Finder:
                 line, column = self.dockerfile.where(start)
                 yield _checked(External(written, "syntax", None, line, column, (start, start + len(written))), ())
 
-    def _from(self, instruction: Instruction, stage: int) -> Iterator[Found]:
-        base = self.bases[stage]
+    def _from(self, instruction: Instruction, base: Word) -> Iterator[Found]:
         place = self._place(instruction, base.start)
         try:
             expansion = expand(base.text, self.arguments.values, self.dockerfile.escape)
@@ -128,7 +130,7 @@ class _Finder:
             yield Unclear(base.text, *place, str(error))
             return
         written = expansion.text
-        if written == "scratch" or written.lower() in filter(None, self.names[:stage]):
+        if written == "scratch" or (written and written.lower() in self.earlier):
             return
         span, arg = self.dockerfile.literal(instruction, base, written), None
         if span is None and (origin := self.arguments.origin(base.text)):
@@ -174,7 +176,7 @@ class _Finder:
 
     def _source(self, instruction: Instruction, source: Word, kind: Kind, *, literal: bool) -> Iterator[Found]:
         """Yield what a ``from`` names, unless that is a stage or nothing."""
-        if source.text in {"", "scratch"} or source.text.lower() in self.names:
+        if source.text in {"", "scratch"} or source.text.lower() in self.stages:
             return
         place = self._place(instruction, source.start)
         if not literal:

@@ -15,7 +15,11 @@ SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) +
 _SPACES = frozenset(SPACE)
 _SPECIAL = frozenset("@*#?-$!0")
 _MAX_DEPTH = 50  # of ${a:-${b:-...}}; nobody nests deeper, and Python's stack ends
-_MAX_STARS = 4  # in one pattern: more could keep a backtracking matcher busy for hours
+_MAX_STARS, _MAX_VALUE = (
+    3,
+    256,
+)  # of a pattern and what it is held against: more could take a backtracking matcher hours
+_MAX_TEXT = 65_536  # characters that variables bring in; ARGs that double each other would fill any memory
 
 
 class ShellError(ValueError):
@@ -54,7 +58,7 @@ class _Lexer:
         self.text = text.removeprefix("\ufeff")
         self.env, self.keep, self.escape = env or {}, env is None, escape
         self.quotes, self.escapes = quotes, escapes
-        self.position = self.depth = 0
+        self.position = self.depth = self.size = 0
         self.buffer: list[str] = []  # one for all levels: BuildKit forgets the word begun before a ${x:-y}
         self.used: dict[str, None] = {}
         self.missing: dict[str, None] = {}
@@ -189,7 +193,11 @@ class _Lexer:
 
     def _get(self, name: str) -> str | None:
         self.used[name] = None
-        return self.env.get(name)
+        value = self.env.get(name)
+        self.size += len(value or "")
+        if self.size > _MAX_TEXT:
+            raise ShellError(f"its variables bring in more than {_MAX_TEXT} characters")
+        return value
 
     def _value(self, name: str, written: str) -> str:
         """Return the value of a variable; where it has none, nothing, or what was written if that is to be kept."""
@@ -232,7 +240,7 @@ class _Lexer:
             return f"${{{name}/{pattern}/{new}}}"
         if every and "$" in new:
             raise ShellError("a $ in the replacement of ${x//y/z} has a meaning of its own in BuildKit")
-        return _replaced(value, "".join(_pattern(pattern, greedy=True)), new, every=every)
+        return _replaced(value, "".join(_pattern(pattern, value, greedy=True)), new, every=every)
 
 
 def _replaced(value: str, pattern: str, new: str, *, every: bool) -> str:
@@ -251,7 +259,7 @@ def _replaced(value: str, pattern: str, new: str, *, every: bool) -> str:
 def _trimmed(value: str, word: str, kind: str) -> str:
     """Return ``value`` without the shortest prefix (#) or suffix (%) that matches, the longest if the sign is doubled."""
     greedy = word.startswith(kind)
-    parts = _pattern(word[greedy:], greedy=greedy)
+    parts = _pattern(word[greedy:], value, greedy=greedy)
     if kind == "#":
         match = re.match("".join(parts), value)
         return value[match.end() :] if match else value
@@ -259,10 +267,10 @@ def _trimmed(value: str, word: str, kind: str) -> str:
     return value[: len(value) - match.end()] if match else value
 
 
-def _pattern(text: str, *, greedy: bool) -> list[str]:
-    """Return a shell pattern as regular expressions, one for each of its characters: ``*``, ``?`` and escapes."""
-    if text.count("*") > _MAX_STARS:
-        raise ShellError(f"more than {_MAX_STARS} * in one pattern")
+def _pattern(text: str, value: str, *, greedy: bool) -> list[str]:
+    """Return a shell pattern for ``value`` as regular expressions, one for each of its characters."""
+    if text.count("*") > _MAX_STARS or len(value) > _MAX_VALUE:
+        raise ShellError(f"a pattern here has at most {_MAX_STARS} *, and a value {_MAX_VALUE} characters")
     parts: list[str] = []
     chars = iter(text)
     for char in chars:

@@ -216,10 +216,11 @@ def _json_or(
     """Return a reader of a JSON array of strings that leaves what is none to ``otherwise``."""
 
     def read(rest: _Arguments) -> tuple[tuple[str, ...], bool]:
-        if not rest.line.startswith("[", rest.start, rest.end):
+        text = rest.text.lstrip(SPACE)
+        if not text.startswith("["):
             return otherwise(rest)
         try:
-            found = strings(rest.text)
+            found = strings(text)
         except TypeError as error:
             raise LineError(str(error), rest.start) from None
         return otherwise(rest) if found is None else (found, True)
@@ -249,12 +250,10 @@ def _pair_values(words: Sequence[Word]) -> Iterator[str]:
 
 
 def _healthcheck(rest: _Arguments) -> tuple[tuple[str, ...], bool]:
-    kind = re.match(r"[^\t\n\v\f\r ]*", rest.text)
-    if not kind or not kind[0]:
-        return (), False
-    start, end = _trim(rest.line, rest.start + kind.end(), rest.end)
-    values, is_json = _json_or(_whole)(_Arguments(rest.line, start, end, rest.escape))
-    return (kind[0], *values), is_json
+    kind, *words = re.split(r"[\t\n\v\f\r ]+", rest.text, maxsplit=1)
+    start = rest.end - len("".join(words))
+    values, is_json = _json_or(_whole)(_Arguments(rest.line, start, rest.end, rest.escape))
+    return ((kind, *values) if kind else ()), is_json
 
 
 _KINDS: dict[str, Callable[[_Arguments], tuple[tuple[str, ...], bool]]] = {
