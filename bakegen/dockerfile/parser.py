@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import NamedTuple, TypeAlias
 
 from bakegen.dockerfile.shell import SPACE, ShellError, split
 from bakegen.dockerfile.words import Command, LineError, Word, command
@@ -23,7 +24,8 @@ _HEREDOC = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)")
 _TAKES_HEREDOCS = frozenset({"ADD", "COPY", "RUN"})
 _MAX_LINE = 65_535  # bytes of UTF-8, line feed aside: the buffer of Go's bufio.Scanner
 
-Edit = tuple[int, int, str]
+#: A stretch of the text, from and to, and what stands there instead.
+Edit: TypeAlias = tuple[int, int, str]
 
 
 class DockerfileError(ValueError):
@@ -195,6 +197,12 @@ def _directive(line: str, number: int, start: int) -> Directive | None:
     return Directive(name, value, number, (at, at + len(value)))
 
 
+class _Opening(NamedTuple):
+    name: str
+    expand: bool
+    chomp: bool
+
+
 class _Reader:
     """One pass over the lines of a file."""
 
@@ -248,9 +256,10 @@ class _Reader:
         target = parsed.inner or parsed
         if target.name not in _TAKES_HEREDOCS or target.json_form or "<<" not in text:
             return ()
-        return tuple(self._heredoc(*words, first) for words in _heredoc_words(text))
+        return tuple(self._heredoc(opening, first) for opening in _openings(text))
 
-    def _heredoc(self, name: str, expand: bool, chomp: bool, first: int) -> Heredoc:  # noqa: FBT001
+    def _heredoc(self, opening: _Opening, first: int) -> Heredoc:
+        name, expand, chomp = opening
         begin = self.next
         while self.next < len(self.lines):
             line = self.lines[self.next].rstrip("\r")
@@ -261,25 +270,27 @@ class _Reader:
         raise DockerfileError(f"the heredoc {name} does not end", first + 1)
 
 
-def _heredoc_words(text: str) -> list[tuple[str, bool, bool]]:
-    """Return name, whether variables are expanded and whether tabs are cut, for each heredoc that a line begins."""
+def _openings(text: str) -> list[_Opening]:
+    """Return the heredocs that a line begins."""
     try:
         words = split(text, quotes=True, escapes=True)
     except ShellError:
         return []  # BuildKit: a line it cannot read has no heredocs
-    found = []
-    for word in words:
-        match = _HEREDOC.fullmatch(word)
-        if match and match[3]:
-            try:
-                bare, raw = (split(match[3], quotes=quotes, escapes=False) for quotes in (False, True))
-            except ShellError as error:
-                raise LineError(f"the heredoc {match[3]}: {error}", text.find("<<")) from None
-            if len(bare) == 1 == len(raw):
-                found.append((bare[0], _quotes(bare[0]) == _quotes(raw[0]), bool(match[2])))
-            elif len(bare) == 1:
-                raise LineError(f"{match[3]} is no name of a heredoc", text.find("<<"))
-    return found
+    matches = filter(None, map(_HEREDOC.fullmatch, words))
+    return [opening for match in matches if match[3] and (opening := _opening(match, text))]
+
+
+def _opening(match: re.Match[str], text: str) -> _Opening | None:
+    """Return the heredoc that a word begins, or None if more than its name follows the ``<<``."""
+    try:
+        bare, raw = (split(match[3], quotes=quotes, escapes=False) for quotes in (False, True))
+    except ShellError as error:
+        raise LineError(f"the heredoc {match[3]}: {error}", text.find("<<")) from None
+    if len(bare) != 1:
+        return None
+    if len(raw) != 1:
+        raise LineError(f"{match[3]} is no name of a heredoc", text.find("<<"))
+    return _Opening(bare[0], _quotes(bare[0]) == _quotes(raw[0]), bool(match[2]))
 
 
 def _quotes(text: str) -> int:

@@ -168,7 +168,11 @@ class _Finder:
             value = flag.part(len("--mount="))
             fields = _fields(value)
             if fields is None:
-                yield Unclear(value.text, *self._place(instruction, value.start), "its quotes are no CSV")
+                yield Unclear(
+                    value.text,
+                    *self._place(instruction, value.start),
+                    "the mount cannot be read: its quotes are not those of CSV",
+                )
                 continue
             sources = [f.part(len("from=")) for f in fields if f.text[: len("from=")].lower() == "from="]
             for source in sources[-1:]:
