@@ -36,8 +36,9 @@ lint: $(BIN)/.ready
 	@$(BIN)/mypy --no-error-summary
 	@echo "==> import direction (import-linter)"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" lint-imports --no-cache > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
-	@echo "==> drift of the rendered family, the schema and the docs"
+	@echo "==> drift of the lock, the rendered family, the schema and the docs"
 	@$(BIN)/bakegen render --check
+	@$(BIN)/bakegen lock --check
 	@$(BIN)/python -m tests.generated --check
 
 unit: $(BIN)/.ready

@@ -36,13 +36,7 @@ def found(image: PlannedImage, images: Sequence[PlannedImage], family: Family, t
         return replace(image, unclear=(Unclear("the file", error.line, error.column, error.what),))
     own = {full_reference(family, tag) for other in images for tag in other.tags}
     own_names = {ImageRef.parse(name).context_name for name in own} | {image.parent}
-    outside = []
-    for item in named:
-        try:
-            if ImageRef.parse(item.written).context_name not in own_names:
-                outside.append(item)
-        except ValueError as error:
-            unclear.append(Unclear(item.written, item.line, item.column, str(error)))
+    outside = (item for item in named if ImageRef.parse(item.written).context_name not in own_names)
     return replace(image, externals=tuple(outside), unclear=tuple(unclear))
 
 

@@ -59,7 +59,7 @@ class Seen(Model):
 
     resolved: Reference = Field(description="registry, repository and tag, all written out")
     digest: Digest = Field(description="of the index, or of the manifest where there is no index")
-    media_type: MediaType
+    media_type: MediaType | None = Field(default=None, description="none until a registry was asked")
     platforms: dict[Platform, Digest] = Field(default={}, description="manifest digests, for what the family builds")
     first_seen: Time
 
@@ -140,7 +140,8 @@ def _pin(pin: Pin) -> Iterator[str]:
 def _seen(seen: Seen) -> Iterator[str]:
     yield f"resolved: {_key(str(seen.resolved))}"
     yield f"digest: {seen.digest}"
-    yield f"media_type: {seen.media_type}"
+    if seen.media_type:
+        yield f"media_type: {seen.media_type}"
     yield "platforms:" if seen.platforms else "platforms: {}"
     yield from (f"  {platform}: {digest}" for platform, digest in sorted(seen.platforms.items()))
     yield f"first_seen: {seen.first_seen.astimezone(UTC).strftime(_TIME)}"

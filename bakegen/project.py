@@ -83,7 +83,7 @@ def load(path: str | Path | None = None) -> Project:
     chosen = Path(path or os.path.relpath(find(Path.cwd())))
     if path and chosen.is_dir():
         chosen /= MANIFEST
-    found = read(files.read_manifest(chosen, MAX_BYTES + 1), str(path or chosen))
+    found = read(files.read_manifest(chosen, MAX_BYTES + 1), str(chosen))
     root = chosen.resolve().parent
     if isinstance(found, Invalid):
         faults = faults_of_rest(found.rest, found.cut, DiskTree(root)) if found.rest else ()

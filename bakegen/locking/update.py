@@ -114,9 +114,8 @@ class _Work:
         before = self.lock.pins.get(want.written)
         if before is None or not fits(want, before):
             return Step(want.written, "moved" if before else "locked", before, self._first(want))
-        kept = self._whole(want, before).platforms
         state: State = "by hand" if want.by_hand else "kept"
-        return Step(want.written, state, before, before.model_copy(update={"platforms": kept}))
+        return Step(want.written, state, before, self._whole(want, before))
 
     def upgrade(self, want: Wanted) -> Step:
         """Return the step to the newest digest of a reference that is old enough."""
@@ -178,10 +177,9 @@ class _Work:
     def _whole(self, want: Wanted, seen: _Known) -> _Known:
         """Return what is known of a digest with exactly the platforms that are wanted."""
         if set(want.platforms) <= seen.platforms.keys():
-            platforms = {name: seen.platforms[name] for name in want.platforms}
-        else:
-            platforms = look(self.registry, want, replace(seen.resolved, digest=seen.digest), self.now).platforms
-        return seen.model_copy(update={"platforms": platforms})
+            return seen.model_copy(update={"platforms": {name: seen.platforms[name] for name in want.platforms}})
+        found = look(self.registry, want, replace(seen.resolved, digest=seen.digest), self.now)
+        return seen.model_copy(update={"platforms": found.platforms, "media_type": found.media_type})
 
     def _exists(self, seen: Seen) -> bool:
         return self.registry.digest(replace(seen.resolved, digest=seen.digest)) is not None
