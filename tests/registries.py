@@ -1,4 +1,4 @@
-"""Registries for tests: one in this process that can be told to misbehave, and the real docker-registry.
+"""A registry for tests, in this process, that can be told to misbehave (docker_registry.py starts the real one).
 
 with FakeRegistry() as registry:
     digest = registry.put("library/python", "3.11-slim", index({"linux/amd64": b"amd64"}))
@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from threading import Lock, Thread
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -124,6 +125,7 @@ class FakeRegistry:
         self._tags: dict[str, list[str]] = {}
         self._blobs: dict[str, bytes] = {}
         self._faults: list[Fault] = []
+        self._numbers = count()
         self._lock = Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"registry": self}))
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up in these tests
@@ -264,7 +266,7 @@ class FakeRegistry:
         if not known or form.get("service") != "fake":
             return 401, {}, json.dumps({"details": "incorrect username or password"}).encode()
         with self._lock:
-            token = f"token-{len(self.tokens)}"
+            token = f"token-{next(self._numbers)}"
             self.tokens[token] = form["scope"]
         return 200, {}, json.dumps({name: token}).encode()
 
@@ -279,7 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        seen = Seen(self.command, self.path, dict(self.headers), body)
+        seen = Seen(self.command, self.path, {name.title(): value for name, value in self.headers.items()}, body)
         fault = self.registry.note(seen) or Fault()
         if fault.hang_up:
             self.close_connection = True

@@ -10,13 +10,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bakegen.engine.process import spawn_options
 from bakegen.errors import Problem, RegistryError, Where
 from bakegen.registry.credentials import Credentials, Login
 from bakegen.registry.manifests import printable
@@ -31,7 +29,7 @@ def docker_credentials(env: Mapping[str, str] = os.environ) -> Credentials:
     """Return the logins of docker's config file, its helpers and DOCKER_AUTH_CONFIG.
 
     The file is read now, a helper only when a host of its own is asked for. Raises RegistryError when the file, or
-    the variable (docker 28.2 and later read it too), is not JSON.
+    the variable (which docker reads since https://github.com/docker/cli/pull/6008), is not JSON.
     """
     home = env.get("HOME") or env.get("USERPROFILE")
     directory = Path(env.get("DOCKER_CONFIG") or Path(home or Path.home()) / ".docker")
@@ -65,8 +63,7 @@ def ask_helper(name: str, server: str, *, env: Mapping[str, str], config: Path) 
             capture_output=True,
             env=dict(env),
             timeout=TIMEOUT,
-            check=False,
-            **spawn_options(sys.platform),
+            check=False,  # in this session, as docker does it: `pass` may ask for a passphrase on the terminal
         )
     except subprocess.TimeoutExpired:
         raise RegistryError(_failed(name, server, config, f"it has not answered in {TIMEOUT:.0f} s")) from None

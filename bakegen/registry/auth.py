@@ -18,7 +18,7 @@ from bakegen.registry import problems
 from bakegen.registry.credentials import Credentials, Login
 from bakegen.registry.once import Once
 from bakegen.registry.problems import FORBIDDEN, UNAUTHORIZED, Answer
-from bakegen.registry.transport import Request
+from bakegen.registry.transport import Request, split
 
 _OK = 200
 _REFUSED = frozenset({UNAUTHORIZED, FORBIDDEN})
@@ -75,6 +75,7 @@ class Authorizer:
         self._ask = ask
         self._pings: Once[str, Challenge | None] = Once()
         self._learned: dict[str, Challenge] = {}
+        self._scopes: dict[Place, str] = {}
         self._tokens: Once[tuple[str, str, str], str] = Once()
 
     def headers(self, place: Place) -> dict[str, str]:
@@ -84,18 +85,16 @@ class Authorizer:
         Raises RegistryError where the registry or its token service refuses or does not answer.
         """
         challenge = self._learned.get(place.origin) or self._pings.get(place.origin, lambda: self._ping(place))
-        return self._answer_to(challenge, place, place.scope) if challenge else {}
+        return self._answer_to(challenge, place) if challenge else {}
 
     def renewed(self, place: Place, answer: Answer, sent: Mapping[str, str]) -> dict[str, str] | None:
         """Return another Authorization after a request with ``sent`` was answered 401; None where there is no other."""
         challenge = self._chosen(place, answer)
-        scope = challenge.parameters.get("scope") or place.scope
-        if challenge.scheme == "bearer":
-            used = sent.get("Authorization", "").removeprefix("Bearer ")
-            if used:
-                self._tokens.forget(_key(challenge, scope), used)
+        used = sent.get("Authorization", "").removeprefix("Bearer ")
         self._learned[place.origin] = challenge
-        fresh = self._answer_to(challenge, place, scope)
+        self._scopes[place] = challenge.parameters.get("scope") or place.scope
+        self._tokens.forget(_key(challenge, self._scopes[place]), used)
+        fresh = self._answer_to(challenge, place)
         return fresh if fresh and fresh != dict(sent) else None
 
     def logged_in(self, place: Place) -> bool:
@@ -116,27 +115,28 @@ class Authorizer:
                 return offers[scheme]
         raise RegistryError(problems.unknown_login(place.name, ", ".join(offers)))
 
-    def _answer_to(self, challenge: Challenge, place: Place, scope: str) -> dict[str, str]:
+    def _answer_to(self, challenge: Challenge, place: Place) -> dict[str, str]:
         login = self._credentials.for_host(place.name)
         if login and login.registry_token:
             return {"Authorization": f"Bearer {login.registry_token}"}
         if challenge.scheme == "basic":
             return _basic(login)
+        scope = self._scopes.get(place, place.scope)
         token = self._tokens.get(_key(challenge, scope), lambda: self._fetch(challenge, place, scope, login))
         return {"Authorization": f"Bearer {token}"}
 
     def _fetch(self, challenge: Challenge, place: Place, scope: str, login: Login | None) -> str:
         realm = challenge.parameters.get("realm", "")
-        parts = urlsplit(realm)
+        parts = split(realm)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise RegistryError(problems.unknown_login(place.name, f"Bearer with the realm {realm or 'missing'}"))
+            raise RegistryError(problems.unknown_login(place.name, f"Bearer with the realm {realm!r}"))
         if login and parts.scheme == "http" and place.origin.startswith("https:"):
             raise RegistryError(problems.unsafe_realm(place.name, realm))
-        answer = self._ask(parts.hostname or realm, _token_request(challenge, scope, login))
+        answer = self._ask(parts.netloc.rpartition("@")[2], _token_request(challenge, scope, login))
+        if answer.status == UNAUTHORIZED and login:
+            raise RegistryError(problems.wrong_password(place.name, answer))
         if answer.status in _REFUSED:
-            if login:
-                raise RegistryError(problems.wrong_password(place.name, answer))
-            raise RegistryError(problems.refused(place.repository, place.name, answer, logged_in=False))
+            raise RegistryError(problems.refused(place.repository, place.name, answer, logged_in=login is not None))
         token = _token(answer) if answer.status == _OK else ""
         if not token:
             raise RegistryError(problems.no_token(place.name, answer))

@@ -14,7 +14,6 @@ from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar, cast
-from urllib.parse import urljoin, urlsplit
 
 from bakegen.errors import RegistryError
 from bakegen.refs import HUB, ImageRef
@@ -34,7 +33,7 @@ from bakegen.registry.manifests import (
 from bakegen.registry.once import Once
 from bakegen.registry.patience import Patience
 from bakegen.registry.problems import FORBIDDEN, MISSING, UNAUTHORIZED, Answer, NotFound
-from bakegen.registry.transport import Request, Transport
+from bakegen.registry.transport import Request, Transport, split
 
 #: Where the images named docker.io are: https://docs.docker.com/docker-hub/image-library/mirror/
 HUB_HOST = "registry-1.docker.io"
@@ -176,7 +175,7 @@ class Registry:
 
     def _page(self, ref: ImageRef, answer: Answer, link: str) -> str:
         """Return the query of a list's next page; registries write all, or only the last part, of its address."""
-        query = urlsplit(urljoin(answer.url, link)).query
+        query = split(link, answer.url).query
         if not query:
             raise RegistryError(problems.damaged(ref.name, "the next page of its tags has no address"))
         return f"tags/list?{query}"

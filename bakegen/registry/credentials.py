@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -94,7 +95,9 @@ class Credentials:
         username, password = str(entry.get("username") or ""), str(entry.get("password") or "")
         if entry.get("auth"):
             username, password = _decoded(str(entry["auth"]), host, source)
-        identity, token = (str(entry.get(key) or "") for key in ("identitytoken", "registrytoken"))
+        identity, token = (str(entry.get(key) or "").strip() for key in ("identitytoken", "registrytoken"))
+        if not re.fullmatch(r"[\x21-\x7e]*", token):
+            raise RegistryError(_damaged(source, f"auths: `registrytoken` of {host} cannot stand in a header"))
         return Login(username, password, identity, token) if username or identity or token else None
 
     @staticmethod

@@ -33,7 +33,8 @@ class Once(Generic[K, V]):
                 future.set_result(make())
             except BaseException as error:  # noqa: BLE001 - raised again below, here and in the threads that wait
                 if not isinstance(error, Exception):
-                    self.forget(key)
+                    with self._lock:
+                        del self._futures[key]
                 future.set_exception(error)
         return future.result()
 
@@ -43,9 +44,9 @@ class Once(Generic[K, V]):
             future = self._futures.get(key)
         return future.result() if future and future.done() and not future.exception() else None
 
-    def forget(self, key: K, value: V | None = None) -> None:
-        """Forget a key, so that it is made anew; where a value is given, only while that is the key's."""
+    def forget(self, key: K, value: V) -> None:
+        """Forget a key if this is its value, so that it is made anew: another thread may have done so already."""
         with self._lock:
             future = self._futures.get(key)
-            if future and (value is None or not future.done() or future.exception() or future.result() == value):
+            if future and future.done() and not future.exception() and future.result() == value:
                 del self._futures[key]

@@ -113,7 +113,8 @@ def busy(host: str, wait: float, patience: float) -> Problem:
 
 def refused(name: str, host: str, answer: Answer, *, logged_in: bool) -> Problem:
     """Return the problem of an answer 401 or 403."""
-    who = "the user who is logged in may not read it" if logged_in else "nobody is logged in there"
+    known = "docker's login for it is not accepted" if answer.status == UNAUTHORIZED else "this user may not read it"
+    who = known if logged_in else "nobody is logged in there"
     hub = ", and Docker Hub gives this answer for a repository that does not exist" if _hub(host) else ""
     return Problem(
         f"{host} refuses {name}",
@@ -200,7 +201,7 @@ def login_command(host: str) -> str:
 
 
 def _hub(host: str) -> bool:
-    return host == HUB
+    return host == HUB or host.endswith(f".{HUB}")
 
 
 def _error(answer: Answer) -> tuple[str, str]:

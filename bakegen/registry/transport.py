@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import urllib3
 from urllib3 import exceptions
@@ -43,14 +43,22 @@ class Request:
 
         Raises RegistryError where TLS would be lost on the way.
         """
-        url = urljoin(self.url, location)
-        old, new = urlsplit(self.url), urlsplit(url)
+        old, new = split(self.url), split(location, self.url)
+        url = new.geturl()
         if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme == "http"):
             raise RegistryError(_misled(self.host, url))
         if (old.scheme, old.netloc) == (new.scheme, new.netloc):
             return replace(self, url=url)
         headers = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
         return replace(self, url=url, headers=headers)
+
+
+def split(url: str, base: str = "") -> SplitResult:
+    """Return the parts of an address that a server sent, which may lack what ``base`` has; all empty if it is none."""
+    try:
+        return urlsplit(urljoin(base, url))
+    except ValueError:
+        return urlsplit("")
 
 
 class Transport:
@@ -160,8 +168,8 @@ def _manager(proxy: str | None, context: ssl.SSLContext | None) -> urllib3.PoolM
 
 def _misled(host: str, url: str) -> Problem:
     return Problem(
-        f"{host} leads away from TLS, to {printable(url.partition('?')[0])}",
-        why="what comes from there could have been changed on the way",
+        f"{host} leads to where bakegen does not follow: {printable(url.partition('?')[0]) or 'no address'}",
+        why="it is no address, or one without TLS, where answers can be changed on the way",
         next="tell who runs the registry",
     )
 
