@@ -91,12 +91,6 @@ class Fault:
     times: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    media_type: str
-    body: bytes
-
-
 class FakeRegistry:
     """A registry on a free port of 127.0.0.1, kept in memory.
 
@@ -121,7 +115,7 @@ class FakeRegistry:
         self.requests: list[Seen] = []
         self.tokens: dict[str, str] = {}
         """Tokens that were given out, and what for."""
-        self._manifests: dict[tuple[str, str], _Stored] = {}
+        self._manifests: dict[tuple[str, str], tuple[str, bytes]] = {}
         self._tags: dict[str, list[str]] = {}
         self._blobs: dict[str, bytes] = {}
         self._faults: list[Fault] = []
@@ -161,7 +155,7 @@ class FakeRegistry:
         """Store a manifest under a tag and its digest; return the digest."""
         digest = digest_of(body)
         for reference in (tag, digest):
-            self._manifests[repository, reference] = _Stored(media_type, body)
+            self._manifests[repository, reference] = (media_type, body)
         if tag not in self._tags.setdefault(repository, []):
             self._tags[repository].append(tag)
         return digest
@@ -210,8 +204,8 @@ class FakeRegistry:
     def _manifest(self, repository: str, reference: str) -> tuple[int, dict[str, str], bytes]:
         stored = self._manifests.get((repository, reference))
         if stored:
-            headers = {"Content-Type": stored.media_type, "Docker-Content-Digest": digest_of(stored.body)}
-            return 200, headers, stored.body
+            media_type, body = stored
+            return 200, {"Content-Type": media_type, "Docker-Content-Digest": digest_of(body)}, body
         code = "MANIFEST_UNKNOWN" if repository in self._tags else "NAME_UNKNOWN"
         return 404, {"Content-Type": "application/json"}, _errors(code, code.lower().replace("_", " "))
 
