@@ -56,6 +56,18 @@ class DiskTree:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class ExactTree(DiskTree):
+    """The same files, with texts to the byte: line ends and byte order marks as they are, for edits by offset."""
+
+    def text(self, path: str) -> str | None:
+        """Return the text of a file, or None when it is not readable as UTF-8."""
+        try:
+            return (self.root / path).read_bytes().decode()
+        except (UnicodeDecodeError, OSError):
+            return None
+
+
 def read_manifest(path: Path, limit: int) -> bytes:
     """Return the first ``limit`` bytes of the manifest; what keeps it from being read is a ManifestError or FilesError."""
     try:

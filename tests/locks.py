@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from bakegen.locking.run import Asked, Result, run
 from bakegen.locking.wanted import wanted
@@ -34,17 +35,17 @@ class Client:
         self.root, self.registry = root, registry
         self.waits: list[float] = []
 
-    def ask(self, now: datetime = NOW, *bases: str, write: bool = True, **asked: object) -> Result:
+    def ask(self, now: datetime = NOW, *bases: str, write: bool = True, **asked: Any) -> Result:  # noqa: ANN401 - the fields of Asked
         """Return the result of a run at a moment; by default it is written."""
         project = load(self.root)
         wants = wanted(project.with_lock(None).plan())
         with Registry(Credentials({}), mirrors=project.family.mirrors, sleep=self.waits.append) as registry:
-            result = run(project, wants, Asked(bases=bases, **asked), registry, now)  # type: ignore[arg-type]
+            result = run(project, wants, Asked(bases=bases, **asked), registry, now)
         if write:
             result.apply()
         return result
 
-    def states(self, now: datetime = NOW, *bases: str, **asked: object) -> dict[str, str]:
+    def states(self, now: datetime = NOW, *bases: str, **asked: Any) -> dict[str, str]:  # noqa: ANN401 - the fields of Asked
         """Return what a run made of each reference, without the registry's host."""
         result = self.ask(now, *bases, **asked)
         return {step.written.removeprefix(f"{self.registry.host}/"): step.state for step in result.steps}

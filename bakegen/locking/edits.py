@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bakegen import external
 from bakegen.dockerfile.parser import DockerfileError, parse
 from bakegen.dockerfile.references import External, externals
 from bakegen.errors import ManifestError, Problem, Where
@@ -32,38 +33,42 @@ class InPlace:
     left: tuple[Where, ...]
 
 
-def in_place(plan: Plan, before: Lock, lock: Lock, read: Callable[[str], str | None]) -> InPlace:
+def in_place(plan: Plan, before: Lock, lock: Lock, tree: Tree) -> InPlace:
     """Return hand-written Dockerfiles with the digests of ``lock`` in them, and the lock for them.
 
-    ``plan`` is made without a lock, ``before`` is the lock as it was; ``read`` gives the text of a file.
+    ``plan`` is made without a lock, ``before`` is the lock as it was; ``tree`` has texts to the byte.
     """
     spans: dict[str, dict[tuple[int, int], str]] = {}
     renamed: dict[str, str] = {}
     stay = {str(base.ref) for base in plan.family.bases.values()}
     left: dict[Where, None] = {}
-    texts = {image.dockerfile: read(image.dockerfile) or "" for image in plan.images if image.externals}
-    for image in plan.images:
-        for item in image.externals:
-            pinned = lock.pinned(ImageRef.parse(item.written))
-            if pinned is None:
-                continue
-            edits = spans.setdefault(image.dockerfile, {})
-            undecodable = "\ufffd" in texts[image.dockerfile]
-            if undecodable or item.span is None or edits.get(item.span, str(pinned)) != str(pinned):
-                left[Where(image.dockerfile, item.line, item.column)] = None
-                stay.add(item.written)
-            else:
-                edits[item.span] = renamed[item.written] = str(pinned)
-    new_texts = {
-        path: parse(texts[path]).replace([(start, end, new) for (start, end), new in edits.items()])
-        for path, edits in spans.items()
+    for image, item in _items(plan, tree):
+        pinned = lock.pinned(ImageRef.parse(item.written))
+        edits = spans.setdefault(image.dockerfile, {})
+        if pinned is None:
+            continue
+        if item.span is None or edits.get(item.span, str(pinned)) != str(pinned):
+            left[Where(image.dockerfile, item.line, item.column)] = None
+            stay.add(item.written)
+        else:
+            edits[item.span] = renamed[item.written] = str(pinned)
+    texts = {path: (tree.text(path) or "", edits) for path, edits in spans.items() if edits}
+    new = {
+        path: parse(text).replace((*span, ref) for span, ref in edits.items()) for path, (text, edits) in texts.items()
     }
     pins = {written: pin for written, pin in lock.pins.items() if written not in renamed or written in stay}
     # a digest that is written by hand, and could not be written anew, stays what it is
     pins |= {name: before.pins[name] for name in pins.keys() & before.pins.keys() if ImageRef.parse(name).digest}
-    pins |= {new: lock.pins[old] for old, new in renamed.items()}
-    changed = {path: text for path, text in new_texts.items() if text != texts[path]}
-    return InPlace(changed, Lock(pins), tuple(left))
+    pins |= {ref: lock.pins[old] for old, ref in renamed.items()}
+    return InPlace({path: text for path, text in new.items() if text != texts[path][0]}, Lock(pins), tuple(left))
+
+
+def _items(plan: Plan, tree: Tree) -> Iterator[tuple[PlannedImage, External]]:
+    """Yield what hand-written Dockerfiles name, with spans in their exact texts; none in what is not UTF-8."""
+    for image in plan.images:
+        exact = tree.text(image.dockerfile) is not None
+        for item in (external.found(image, plan.images, plan.family, tree) if exact else image).externals:
+            yield image, item if exact else replace(item, span=None)
 
 
 def taken_over(

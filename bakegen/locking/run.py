@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from bakegen import files
 from bakegen.errors import Problem, UsageError, Where
 from bakegen.family.load import nearest
-from bakegen.files import Change, DiskTree
+from bakegen.files import Change, DiskTree, ExactTree
 from bakegen.lock import LOCK, Lock, write
 from bakegen.locking import edits, update
 from bakegen.locking.update import Step, lock_of
@@ -57,10 +56,10 @@ def run(project: Project, wanted: Mapping[str, Wanted], asked: Asked, registry: 
     todo: tuple[Change, ...] = ()
     left: tuple[Where, ...] = ()
     if asked.in_place:
-        read = partial(files.read_text, project.root)
-        done = edits.in_place(plan, project.lock or Lock({}), lock, read)
+        tree = ExactTree(project.root)
+        done = edits.in_place(plan, project.lock or Lock({}), lock, tree)
         lock, left = done.lock, done.left
-        todo = tuple(Change(path, read(path), text) for path, text in sorted(done.texts.items()))
+        todo = tuple(Change(path, tree.text(path), text) for path, text in sorted(done.texts.items()))
     else:
         project.with_lock(lock).plan()  # a version that the images cannot stand on is refused before it is written
     return Result(project.root, steps, (*files.changes(project.root, {LOCK: write(lock)}), *todo), left)

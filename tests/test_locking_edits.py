@@ -1,0 +1,211 @@
+"""Hand-written Dockerfiles: found, redirected, edited in place; generated ones that an update bot has edited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bakegen.errors import ManifestError
+from bakegen.files import unified_diff
+from bakegen.lock import read
+from bakegen.locking.wanted import wanted
+from bakegen.project import load
+from bakegen.render import contexts
+from tests.locks import Client, day, image_bytes
+from tests.registries import FakeRegistry, digest_of
+from tests.support import write_project
+
+DOCKERFILE = """\
+# syntax=docker/dockerfile:1.7
+# what a team wrote by hand\r
+ARG BASE="python:3.11-slim"
+ARG OUTSIDE
+FROM ${BASE} AS build
+RUN --mount=type=bind,from=busybox:1.36,target=/b \\
+    # a comment inside
+    true
+FROM --platform=$TARGETPLATFORM ghcr.io/example/f/base:latest
+COPY --from=build /x /x
+COPY --from=docker.io/library/alpine:3.20 /y /y
+"""
+IMAGES = {
+    "hub/docker/dockerfile": "1.7",
+    "hub/library/python": "3.11-slim",
+    "hub/library/busybox": "1.36",
+    "hub/library/alpine": "3.20",
+}
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as made:
+        for name, tag in IMAGES.items():
+            made.put(name, tag, image_bytes(name))
+        yield made
+
+
+@pytest.fixture
+def client(registry: FakeRegistry, tmp_path: Path) -> Client:
+    manifest = f"""
+    version: 1
+    family: f
+    registry: ghcr.io/example/f
+    registries: {{docker.io: {{mirror: {registry.host}/hub}}}}
+    bases: {{python: "python:3.11-slim"}}
+    images:
+      base: {{from: python, run: "true"}}
+      legacy: {{from: base, dockerfile: legacy/Dockerfile, context: legacy}}
+      after: {{from: legacy, run: "true"}}
+    """
+    root = write_project(tmp_path, manifest)
+    (root / "legacy").mkdir()
+    (root / "legacy/Dockerfile").write_bytes(DOCKERFILE.encode())
+    return Client(root, registry)
+
+
+def digest(name: str, word: str = "") -> str:
+    return digest_of(image_bytes(word or name))
+
+
+def test_what_is_wanted(client: Client) -> None:
+    found = wanted(load(client.root).plan())
+    assert {name: want.images for name, want in found.items()} == {
+        "busybox:1.36": ("legacy", "after"),
+        "docker.io/library/alpine:3.20": ("legacy", "after"),
+        "docker/dockerfile:1.7": ("legacy", "after"),
+        "python:3.11-slim": ("base", "legacy", "after"),
+    }
+    assert [str(place) for place in found["busybox:1.36"].places] == ["legacy/Dockerfile:6:28"]
+    assert [str(place) for place in found["python:3.11-slim"].places] == ["legacy/Dockerfile:5:6"]
+
+
+def test_hand_written_references_are_redirected_by_the_bake_file(client: Client, registry: FakeRegistry) -> None:
+    client.ask()
+    hub = f"{registry.host}/hub"
+    image = load(client.root).plan()["legacy"]
+    assert contexts(image) == {
+        "alpine:3.20": f"docker-image://{hub}/library/alpine:3.20@{digest('hub/library/alpine')}",
+        "busybox:1.36": f"docker-image://{hub}/library/busybox:1.36@{digest('hub/library/busybox')}",
+        "python:3.11-slim": f"docker-image://{hub}/library/python:3.11-slim@{digest('hub/library/python')}",
+        "base": "target:base",
+        "ghcr.io/example/f/base": "target:base",
+    }
+    assert dict(image.args)["BUILDKIT_SYNTAX"] == f"{hub}/docker/dockerfile:1.7@{digest('hub/docker/dockerfile')}"
+    assert (client.root / "legacy/Dockerfile").read_bytes() == DOCKERFILE.encode()
+
+
+def test_an_argument_of_the_manifest_counts(client: Client) -> None:
+    path = client.root / "bakegen.yaml"
+    path.write_text(path.read_text().replace("context: legacy}", 'context: legacy, args: {BASE: "busybox:1.36"}}'))
+    found = wanted(load(client.root).plan())
+    assert found["python:3.11-slim"].images == ("base", "legacy", "after")
+    assert [str(place) for place in found["busybox:1.36"].places] == ["legacy/Dockerfile:5:6", "legacy/Dockerfile:6:28"]
+
+
+def test_in_place(client: Client) -> None:
+    result = client.ask(in_place=True)
+    assert [change.path for change in result.changes] == ["bakegen.lock", "legacy/Dockerfile"]
+    text = (client.root / "legacy/Dockerfile").read_bytes().decode()
+    expected = DOCKERFILE
+    for ref, name in (
+        ("docker/dockerfile:1.7", "hub/docker/dockerfile"),
+        ("python:3.11-slim", "hub/library/python"),
+        ("busybox:1.36", "hub/library/busybox"),
+        ("docker.io/library/alpine:3.20", "hub/library/alpine"),
+    ):
+        expected = expected.replace(ref, f"{ref}@{digest(name)}")
+    assert text == expected
+    pins = read(client.text.encode(), "").pins
+    assert f"busybox:1.36@{digest('hub/library/busybox')}" in pins
+    assert "busybox:1.36" not in pins
+    assert "python:3.11-slim" in pins
+    assert client.ask(day(1)).changes == ()
+
+
+def test_in_place_moves_what_is_written_there(client: Client, registry: FakeRegistry) -> None:
+    client.ask(in_place=True)
+    registry.put("hub/library/busybox", "1.36", image_bytes("busybox two"))
+    one, two = digest("hub/library/busybox"), digest("busybox two")
+    before = (client.root / "legacy/Dockerfile").read_text()
+    assert client.states(day(1), upgrade=True)[f"busybox:1.36@{one}"] == "by hand"
+    result = client.ask(day(2), upgrade=True, in_place=True)
+    assert (client.root / "legacy/Dockerfile").read_text() == before.replace(one, two)
+    assert "+RUN --mount=type=bind,from=busybox:1.36@" in unified_diff(result.changes[1])
+    assert f"busybox:1.36@{two}" in read(client.text.encode(), "").pins
+    assert f"busybox:1.36@{one}" not in read(client.text.encode(), "").pins
+
+
+def test_in_place_leaves_what_comes_from_elsewhere(client: Client) -> None:
+    path = client.root / "bakegen.yaml"
+    path.write_text(path.read_text().replace("context: legacy}", 'context: legacy, args: {BASE: "busybox:1.36"}}'))
+    result = client.ask(in_place=True)
+    assert [str(place) for place in result.left] == ["legacy/Dockerfile:5:6"]
+    text = (client.root / "legacy/Dockerfile").read_text()
+    assert 'ARG BASE="python:3.11-slim"' in text
+    assert "busybox:1.36" in read(client.text.encode(), "").pins
+    assert contexts(load(client.root).plan()["legacy"])["busybox:1.36"].startswith("docker-image://")
+
+
+def test_a_file_that_is_not_utf_8_is_not_edited(client: Client) -> None:
+    path = client.root / "legacy/Dockerfile"
+    path.write_bytes(DOCKERFILE.replace("a team", "an équipe").encode("latin-1"))
+    result = client.ask(in_place=True)
+    assert [change.path for change in result.changes] == ["bakegen.lock"]
+
+
+def test_what_cannot_be_told_is_noted_and_not_locked(client: Client) -> None:
+    path = client.root / "legacy/Dockerfile"
+    path.write_text("ARG OUTSIDE\nFROM ${OUTSIDE}\n")
+    (unclear,) = load(client.root).plan()["legacy"].unclear
+    assert (unclear.line, unclear.column) == (2, 6)
+    assert "OUTSIDE" in unclear.why
+    assert client.states() == {"python:3.11-slim": "locked"}
+
+
+def test_a_dockerfile_that_buildkit_rejects_is_noted(client: Client) -> None:
+    (client.root / "legacy/Dockerfile").write_text("FROM a AS\n")
+    (unclear,) = load(client.root).plan()["legacy"].unclear
+    assert unclear.text == "the file"
+
+
+def test_a_digest_that_a_bot_wrote_is_taken_over(client: Client, registry: FakeRegistry) -> None:
+    client.ask()
+    load(client.root).write()
+    one, two = digest("hub/library/python"), registry.put("hub/library/python", "3.11-slim", image_bytes("python two"))
+    path = client.root / "docker/base/Dockerfile"
+    path.write_text(path.read_text().replace(one, two))
+    assert client.states(day(4), from_dockerfiles=True)["python:3.11-slim"] == "moved"
+    pin = read(client.text.encode(), "").pins["python:3.11-slim"]
+    assert (pin.digest, pin.previous, pin.first_seen) == (two, one, day(4))
+    assert not [change for change in load(client.root).changes() if change.path == "docker/base/Dockerfile"]
+
+
+def test_a_tag_that_a_bot_wrote_needs_the_manifest(client: Client, registry: FakeRegistry) -> None:
+    client.ask()
+    load(client.root).write()
+    registry.put("hub/library/python", "3.12-slim", image_bytes("python two"))
+    path = client.root / "docker/base/Dockerfile"
+    text = path.read_text().replace(digest("hub/library/python"), digest("python two"))
+    path.write_text(text.replace("3.11-slim", "3.12-slim"))
+    before = client.text
+    with pytest.raises(ManifestError, match=r"docker/base/Dockerfile:3:6: .*3.12-slim is not a tag"):
+        client.ask(day(1), from_dockerfiles=True)
+    assert client.text == before
+    path.write_text(text.replace(f"@{digest('python two')}", ""))
+    with pytest.raises(ManifestError, match="has no digest"):
+        client.ask(day(1), from_dockerfiles=True)
+
+
+def test_a_bot_that_contradicts_itself(client: Client, registry: FakeRegistry) -> None:
+    path = client.root / "bakegen.yaml"
+    path.write_text(path.read_text() + '      second: {from: python, run: "true"}\n'.replace("      ", "  "))
+    client.ask()
+    load(client.root).write()
+    for name in ("base", "second"):
+        registry.put("hub/library/python", "3.11-slim", image_bytes(name))
+        file = client.root / f"docker/{name}/Dockerfile"
+        file.write_text(file.read_text().replace(digest("hub/library/python"), digest(name)))
+    with pytest.raises(ManifestError, match=r"name 2 new references for python:3\.11-slim"):
+        client.ask(from_dockerfiles=True)
