@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bakegen.errors import Problem, Where
 from bakegen.lock import LOCK, Lock, Pin
-from bakegen.locking.update import fits, platforms_of
+from bakegen.locking.update import fits
 from bakegen.locking.wanted import Wanted
 from bakegen.project import Project
 from bakegen.registry.client import Registry
@@ -85,7 +85,7 @@ def _at_registry(want: Wanted, pin: Pin, lock: Lock, registry: Registry) -> Prob
     if now is None:
         what = f"{want.written}: the registry does not have the tag {pin.resolved.tag} any more"
         return Problem(what, place, images, "its digest is still there; take another tag before it goes")
-    found = platforms_of(registry, pin.resolved, registry.manifest(pin.resolved))
+    found = registry.platforms(pin.resolved)
     if pin.platforms and all(found.get(name) == digest for name, digest in pin.platforms.items()):
         return None
     return Problem(f"{want.written} has moved: {pin.digest} is now {now}", place, images, upgrade)

@@ -13,7 +13,6 @@ from bakegen.lock import Lock, Pin, Seen
 from bakegen.locking.wanted import Wanted
 from bakegen.refs import ImageRef
 from bakegen.registry.client import Registry
-from bakegen.registry.manifests import Manifest, config_digest, platform_of, platforms
 from bakegen.registry.workers import concurrently
 
 _Known = TypeVar("_Known", bound=Seen)
@@ -78,17 +77,10 @@ def _dropped(wanted: Mapping[str, Wanted], lock: Lock) -> list[Step]:
     return [Step(written, "dropped", pin) for written, pin in lock.pins.items() if written not in wanted]
 
 
-def platforms_of(registry: Registry, ref: ImageRef, manifest: Manifest) -> Mapping[str, str]:
-    """Return the manifest digest of each platform; for an image without an index, its config is asked."""
-    if manifest.is_index:
-        return platforms(manifest)
-    return {platform_of(registry.config(ref, config_digest(manifest))): manifest.digest}
-
-
 def look(registry: Registry, want: Wanted, ref: ImageRef, now: datetime) -> Seen:
     """Return what a registry has behind a tag or digest; RegistryError when it is not for all platforms."""
     manifest = registry.manifest(ref)
-    found = platforms_of(registry, ref, manifest)
+    found = registry.platforms(ref)
     if missing := [name for name in want.platforms if name not in found]:
         what = f"{want.written} is not there for {', '.join(missing)}"
         why = f"it is for {', '.join(sorted(found)) or 'no platform'}"
