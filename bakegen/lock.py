@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from bakegen.errors import ManifestError, Problem, Where
-from bakegen.family.fields import Model, Platform, Reference, checked
+from bakegen.family.fields import Digest, Model, Platform, Reference, checked
 from bakegen.family.load import problems_of
 from bakegen.family.source import parse
 from bakegen.refs import ImageRef
@@ -49,7 +49,6 @@ def _time(value: object) -> object:
         raise ValueError(f"{value!r} is not a time such as 2026-11-23T09:30:00Z") from None
 
 
-Digest = Annotated[str, AfterValidator(checked(r"sha256:[0-9a-f]{64}", "a digest: sha256: and 64 hex digits"))]
 MediaType = Annotated[str, AfterValidator(checked(r"[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+", "a media type"))]
 Time = Annotated[datetime, BeforeValidator(_time)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from bakegen.project import Project, load
 from bakegen.refs import ImageRef
 from bakegen.registry.client import Registry
 from bakegen.registry.credentials import Credentials
-from tests.locks import AMD64, Client, day, image_bytes
+from tests.locks import AMD64, NOW, Client, day, image_bytes
 from tests.registries import FakeRegistry, digest_of, image, index
 from tests.support import write_project
 
@@ -56,13 +57,13 @@ def pins(client: Client) -> dict[str, str]:
     return {written.removeprefix(f"{client.registry.host}/"): pin.digest for written, pin in found.items()}
 
 
-def problems(client: Client, *, remote: bool = False) -> list[str]:
+def problems(client: Client, *, remote: bool = False, now: datetime = NOW) -> list[str]:
     project = load(client.root)
     wants = wanted(project.with_lock(None).plan())
     found = check.offline(project, wants)
     if remote and project.lock:
         with Registry(Credentials({})) as asked:
-            found += check.remote(wants, project.lock, asked)
+            found += check.remote(wants, project.lock, asked, project.family.lock, now)
     return [str(problem) for problem in found]
 
 
@@ -479,3 +480,33 @@ def test_index_of_another_kind(registry: FakeRegistry, tmp_path: Path) -> None:
     client.ask()
     assert f"media_type: {kind}" in client.text
     assert "unknown" not in client.text
+
+
+def test_what_waits_for_age_is_no_problem_of_a_remote_check(registry: FakeRegistry, tmp_path: Path) -> None:
+    client = Client(write_project(tmp_path, manifest(registry, "lock: {min_age: 7}")), registry)
+    client.ask()
+    load(client.root).write()
+    registry.put("python", "3.11", image_bytes("python two"))
+    assert "has moved" in problems(client, remote=True, now=day(1))[0]
+    client.ask(day(1), upgrade=True)
+    assert not problems(client, remote=True, now=day(7))
+    assert "has moved" in problems(client, remote=True, now=day(8))[0]
+
+
+def test_a_digest_that_the_manifest_skips_is_not_taken(registry: FakeRegistry, tmp_path: Path) -> None:
+    root = write_project(tmp_path, manifest(registry))
+    client = Client(root, registry)
+    client.ask()
+    before = client.text
+    bad = registry.put("python", "3.11", image_bytes("python bad"))
+    write_project(root, manifest(registry, f"lock: {{skip: {bad}}}"))
+    assert client.states(day(1), upgrade=True)["python:3.11"] == "current"
+    load(client.root).write()
+    assert not problems(client, remote=True)
+    registry.put("python", "3.11", image_bytes("python bad", "another arm"))
+    write_project(root, manifest(registry, f"lock: {{skip: [{digest_of(b'python bad')}]}}"))
+    client.ask(day(2), upgrade=True)
+    assert pins(client)["python:3.11"] == read(before.encode(), "").pins[f"{registry.host}/python:3.11"].digest
+    assert not problems(client, remote=True)
+    registry.put("python", "3.11", image_bytes("python mended"))
+    assert client.states(day(3), upgrade=True)["python:3.11"] == "moved"

@@ -209,3 +209,19 @@ def test_a_bot_that_contradicts_itself(client: Client, registry: FakeRegistry) -
         file.write_text(file.read_text().replace(digest("hub/library/python"), digest(name)))
     with pytest.raises(ManifestError, match=r"name 2 new references for python:3\.11-slim"):
         client.ask(from_dockerfiles=True)
+
+
+def test_a_bot_that_updates_hand_written_files_too(client: Client, registry: FakeRegistry) -> None:
+    client.ask()
+    load(client.root).write()
+    two = registry.put("hub/library/python", "3.11-slim", image_bytes("python two"))
+    client.ask(day(1), upgrade=True, min_age=30)
+    generated, legacy = client.root / "docker/base/Dockerfile", client.root / "legacy/Dockerfile"
+    generated.write_text(generated.read_text().replace(digest("hub/library/python"), two))
+    legacy.write_text(legacy.read_text().replace("busybox:1.36", f"busybox:1.36@{digest('hub/library/busybox')}"))
+    states = client.states(day(4), from_dockerfiles=True)
+    assert states["python:3.11-slim"] == "moved"
+    assert states[f"busybox:1.36@{digest('hub/library/busybox')}"] == "locked"
+    assert states["busybox:1.36"] == "dropped"
+    pin = read(client.text.encode(), "").pins["python:3.11-slim"]
+    assert (pin.first_seen, pin.waiting) == (day(1), ())

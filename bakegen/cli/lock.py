@@ -92,11 +92,11 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
     with _registry(project) as registry:
         result = run(project, wants, Asked(upgrade, bases, min_age, in_place, from_dockerfiles), registry, now)
     _show(result, wants, now, as_json=as_json)
-    if dry_run:
-        return
-    for change in result.apply():
+    for change in () if dry_run else result.apply():
         click.echo(f"wrote {change.path}", err=True)
-    if result.changes:
+    if dry_run:
+        click.echo("nothing written", err=True)
+    elif any(step.state in {"locked", "moved"} for step in result.steps):
         click.echo("next: bakegen render (bakegen build renders by itself)", err=True)
 
 
@@ -134,13 +134,15 @@ def _tell_unclear(plan: Plan) -> None:
 
 def _check(project: Project, wants: Mapping[str, Wanted], *, remote: bool, as_json: bool) -> None:
     """Print what disagrees and exit with 1, or say that all is well."""
+    from datetime import UTC, datetime
+
     from bakegen.errors import CheckFailed
     from bakegen.locking import check
 
     problems = check.offline(project, wants)
     if remote and project.lock:
         with _registry(project) as registry:
-            problems += check.remote(wants, project.lock, registry)
+            problems += check.remote(wants, project.lock, registry, project.family.lock, datetime.now(UTC))
     if as_json:
         click.echo(to_json([problem.as_json() for problem in problems]))
     if problems:
@@ -157,7 +159,8 @@ def _show(result: Result, wants: Mapping[str, Wanted], now: datetime, *, as_json
     from bakegen.locking import report
 
     if as_json:
-        click.echo(to_json(report.as_json(result.steps, wants)))
+        files = [change.path for change in result.changes]
+        click.echo(to_json({"references": report.as_json(result.steps, wants), "files": files}))
     else:
         for line in report.lines(result.steps, wants, now):
             click.echo(line)

@@ -280,6 +280,11 @@ TagGlob = Annotated[
 ]
 RegistryHost = Annotated[str, AfterValidator(_registry_host)]
 MirrorPath = Annotated[str, AfterValidator(_mirror)]
+Digest = Annotated[
+    str,
+    AfterValidator(checked(r"sha256:[0-9a-f]{64}", "a digest: sha256: and 64 hex digits")),
+    WithJsonSchema({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}),
+]
 SecretId = Annotated[
     str,
     AfterValidator(checked(r"[A-Za-z0-9_.-]+", "the id of a secret: letters, digits and . _ -")),

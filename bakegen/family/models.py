@@ -19,6 +19,7 @@ from bakegen.family.fields import (
     ContainerPath,
     CopyPath,
     CudaVersion,
+    Digest,
     DistributionName,
     Distro,
     EnvName,
@@ -245,6 +246,7 @@ class LockSettings(Model):
     min_age: Annotated[int, Field(ge=0, le=3650)] = Field(
         default=0, description="days for which a digest must have been known before it is taken"
     )
+    skip: Many[Digest] = Field(default=(), description="digests that are never taken: of an index or of a platform")
 
 
 class Indexes(Model):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bakegen.errors import Problem, Where
+from bakegen.family import LockSettings
 from bakegen.lock import LOCK, Lock, Pin
 from bakegen.locking.update import fits
 from bakegen.locking.wanted import Wanted
@@ -59,36 +61,51 @@ def _is_bare(pin: Pin | None) -> bool:
     return pin is not None and not pin.platforms
 
 
-def remote(wanted: Mapping[str, Wanted], lock: Lock, registry: Registry) -> tuple[Problem, ...]:
+def remote(
+    wanted: Mapping[str, Wanted], lock: Lock, registry: Registry, settings: LockSettings, now: datetime
+) -> tuple[Problem, ...]:
     """Return which tags have moved, and which tags and digests are gone, in what the registries say now.
 
+    What the lock knows already, and waits with because of its age, is no problem, nor is what the manifest skips.
     One HEAD request a reference, which does not count as a pull; the new index is read only where a tag has moved, to
     see whether that concerns a platform of the family. Raises RegistryError with all that cannot be asked.
     """
     jobs = [(want, lock.pins[written]) for written, want in wanted.items() if written in lock.pins]
-    found = concurrently(lambda job: _at_registry(*job, lock, registry), jobs)
-    return tuple(problem for problem in found if problem)
+
+    def ask(job: tuple[Wanted, Pin]) -> Problem | None:
+        want, pin = job
+        young = {seen.digest for seen in pin.waiting if not settings.min_age or now - seen.first_seen < age}
+        return _at_registry(want, pin, registry, lock.places.get(want.written), {*settings.skip, *young})
+
+    age = timedelta(days=settings.min_age)
+    return tuple(problem for problem in concurrently(ask, jobs) if problem)
 
 
-def _at_registry(want: Wanted, pin: Pin, lock: Lock, registry: Registry) -> Problem | None:
+def _at_registry(
+    want: Wanted, pin: Pin, registry: Registry, place: Where | None, left: Collection[str]
+) -> Problem | None:
+    """Return what is wrong with one pin; ``left`` are digests that are not to be taken, or not yet."""
     now = None if want.by_hand else registry.digest(pin.resolved)
     if now == pin.digest:
         return None
-    place, images = lock.places.get(want.written), concerned(want)
     upgrade = f"run: bakegen lock --upgrade {want.bases[0] if want.bases else want.written}"
     if registry.digest(replace(pin.resolved, digest=pin.digest)) is None:
         what = f"{want.written}: the registry does not have {pin.digest} any more"
         tip = "write another digest where it is written" if want.by_hand else upgrade
-        return Problem(what, place, images, tip if want.by_hand or now else "take another tag: this one is gone too")
+        return Problem(what, place, concerned(want), tip if want.by_hand or now else "take another tag: it is gone too")
     if want.by_hand:
         return None
     if now is None:
         what = f"{want.written}: the registry does not have the tag {pin.resolved.tag} any more"
-        return Problem(what, place, images, "its digest is still there; take another tag before it goes")
-    found = registry.platforms(pin.resolved)
-    if pin.platforms and all(found.get(name) == digest for name, digest in pin.platforms.items()):
+        return Problem(what, place, concerned(want), "its digest is still there; take another tag before it goes")
+    if now in left or _same(pin, found := registry.platforms(pin.resolved)) or not set(left).isdisjoint(found.values()):
         return None
-    return Problem(f"{want.written} has moved: {pin.digest} is now {now}", place, images, upgrade)
+    return Problem(f"{want.written} has moved: {pin.digest} is now {now}", place, concerned(want), upgrade)
+
+
+def _same(pin: Pin, found: Mapping[str, str]) -> bool:
+    """Return whether an index has the images of a pin, for the platforms that the family uses."""
+    return bool(pin.platforms) and all(found.get(name) == digest for name, digest in pin.platforms.items())
 
 
 def concerned(want: Wanted) -> str:

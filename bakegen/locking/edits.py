@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import cast
 
 from bakegen import external
 from bakegen.dockerfile.parser import DockerfileError, parse
 from bakegen.dockerfile.references import External, externals
 from bakegen.errors import ManifestError, Problem, Where
 from bakegen.external import DEFAULT_PLATFORM
-from bakegen.lock import Lock
-from bakegen.locking.update import Step, fits, look
+from bakegen.lock import Lock, Pin
+from bakegen.locking import update
+from bakegen.locking.update import Step
 from bakegen.locking.wanted import Wanted
 from bakegen.plan import Plan, PlannedImage
 from bakegen.project import Project
@@ -79,31 +81,34 @@ def taken_over(
     What a generated Dockerfile names must differ from what bakegen renders in tag and digest only. Two Dockerfiles that
     name different new digests for one base are a ManifestError, as is a tag that the manifest does not take.
     """
-    lock = project.lock or Lock({})
-    asked = _asked(project, tree)
-    steps = []
-    for written, want in wanted.items():
-        pin = lock.pins.get(written)
-        new = asked.get(written, {})
-        if not new or pin is None:
-            steps += [Step(written, "kept", pin, pin)] if pin else []
-            continue
-        if len(new) > 1:
-            what = f"generated Dockerfiles name {len(new)} new references for {written}: {', '.join(map(str, new))}"
-            raise ManifestError(Problem(what, next(iter(new.values())), next="let the bot update all of them, or none"))
-        ref, where = next(iter(new.items()))
-        if ref.digest is None:
-            raise ManifestError(Problem(f"{ref} has no digest", where, next="let the bot pin digests (docs/lock.md)"))
-        seen = look(registry, want, replace(want.ref.canonical, tag=ref.tag, digest=ref.digest), now)
-        after = type(pin)(**dict(seen), previous=pin.digest)
-        if not fits(want, after):
-            what = f"{ref.tag} is not a tag that the manifest takes for {written}"
-            tip = (
-                f"write the new tag into the manifest, then run: bakegen lock; or allow it with 'tags' ({want.written})"
-            )
-            raise ManifestError(Problem(what, where, next=tip))
-        steps.append(Step(written, "moved", pin, after))
-    return tuple(steps)
+    steps = update.locked(wanted, project.lock or Lock({}), registry, now)
+    asked = _asked(project.with_lock(update.lock_of(steps)), tree)
+    return tuple(
+        _taken(wanted[step.written], step, asked[step.written], registry, now) if step.written in asked else step
+        for step in steps
+    )
+
+
+def _taken(want: Wanted, step: Step, new: Mapping[ImageRef, Where], registry: Registry, now: datetime) -> Step:
+    """Return the step of a reference for which generated Dockerfiles name something new."""
+    pin = cast("Pin", step.after)
+    ref, where = next(iter(new.items()))
+    if len(new) > 1:
+        what = f"generated Dockerfiles name {len(new)} new references for {want.written}: {', '.join(map(str, new))}"
+        raise ManifestError(Problem(what, where, next="let the bot update all of them, or none"))
+    if ref.digest is None:
+        raise ManifestError(Problem(f"{ref} has no digest", where, next="let the bot pin digests (docs/lock.md)"))
+    seen = update.look(registry, want, replace(want.ref.canonical, tag=ref.tag, digest=ref.digest), now)
+    digests = [waiting.digest for waiting in pin.waiting]
+    index = digests.index(seen.digest) if seen.digest in digests else -1
+    if index >= 0:
+        seen = seen.model_copy(update={"first_seen": pin.waiting[index].first_seen})
+    after = Pin(**dict(seen), previous=pin.digest, waiting=pin.waiting[index + 1 :] if index >= 0 else ())
+    if not update.fits(want, after):
+        what = f"{ref.tag} is not a tag that the manifest takes for {want.written}"
+        tip = "write the new tag into the manifest and run: bakegen lock; or allow such tags with 'tags'"
+        raise ManifestError(Problem(what, where, next=tip))
+    return Step(want.written, "moved", step.before, after)
 
 
 def _asked(project: Project, tree: Tree) -> dict[str, dict[ImageRef, Where]]:

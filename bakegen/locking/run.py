@@ -73,11 +73,11 @@ def _steps(
         return edits.taken_over(project, wanted, DiskTree(project.root), registry, now)
     if not asked.upgrade:
         return update.locked(wanted, lock, registry, now)
-    days = project.family.lock.min_age if asked.min_age is None else asked.min_age
-    chosen = select(wanted, asked.bases)
+    settings, chosen = project.family.lock, select(wanted, asked.bases)
+    min_age = timedelta(days=settings.min_age if asked.min_age is None else asked.min_age)
     if asked.in_place:  # moves what is written by hand in Dockerfiles, by writing it there again
         wanted = {name: replace(want, by_hand=bool(want.by_hand and want.bases)) for name, want in wanted.items()}
-    return update.upgraded(wanted, lock, registry, now, min_age=timedelta(days=days), chosen=chosen)
+    return update.upgraded(wanted, lock, registry, now, min_age=min_age, chosen=chosen, skip=settings.skip)
 
 
 def select(wanted: Mapping[str, Wanted], words: Iterable[str]) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def locked(wanted: Mapping[str, Wanted], lock: Lock, registry: Registry, now: da
 
     Raises RegistryError with everything that the registries cannot answer.
     """
-    work = _Work(lock, registry, now, timedelta(0))
+    work = _Work(lock, registry, now)
     return (*concurrently(work.complete, wanted.values()), *_dropped(wanted, lock))
 
 
@@ -60,9 +60,13 @@ def upgraded(  # noqa: PLR0913 - what there is, and what is asked for
     *,
     min_age: timedelta,
     chosen: Collection[str],
+    skip: Collection[str] = (),
 ) -> tuple[Step, ...]:
-    """Return the steps to a lock whose ``chosen`` references have the newest digest known for at least ``min_age``."""
-    work = _Work(lock, registry, now, min_age)
+    """Return the steps to a lock whose ``chosen`` references have the newest digest known for at least ``min_age``.
+
+    Digests to ``skip``, of an index or a platform, are never taken.
+    """
+    work = _Work(lock, registry, now, min_age, frozenset(skip))
     jobs = [(want, work.upgrade if want.written in chosen else work.complete) for want in wanted.values()]
     return (*concurrently(lambda job: job[1](job[0]), jobs), *_dropped(wanted, lock))
 
@@ -97,8 +101,15 @@ def look(registry: Registry, want: Wanted, ref: ImageRef, now: datetime) -> Seen
 class _Work:
     """One run of lock: a step a reference, each on its own."""
 
-    def __init__(self, lock: Lock, registry: Registry, now: datetime, min_age: timedelta) -> None:
-        self.lock, self.registry, self.now, self.min_age = lock, registry, now, min_age
+    def __init__(
+        self,
+        lock: Lock,
+        registry: Registry,
+        now: datetime,
+        min_age: timedelta = timedelta(0),
+        skip: frozenset[str] = frozenset(),
+    ) -> None:
+        self.lock, self.registry, self.now, self.min_age, self.skip = lock, registry, now, min_age, skip
         self.by_tag = {str(pin.resolved): pin for pin in lock.pins.values()}
 
     def complete(self, want: Wanted) -> Step:
@@ -141,7 +152,7 @@ class _Work:
 
         Nothing where it means the pin, or an index that differs from the last one only in platforms of others.
         """
-        if (tag, digest) == (pin.resolved, pin.digest):
+        if (tag, digest) == (pin.resolved, pin.digest) or digest in self.skip:
             return ()
         last = pin.waiting[-1] if pin.waiting else pin
         if (tag, digest) == (last.resolved, last.digest):
@@ -158,6 +169,8 @@ class _Work:
         """Return the step to the newest of what is known that is old enough and still there."""
         pin = cast("Pin", kept.after)
         for index, seen in reversed(list(enumerate(known))):
+            if self.skip & {seen.digest, *seen.platforms.values()}:
+                continue
             old_enough = self.now - seen.first_seen >= self.min_age or seen.platforms == pin.platforms
             if old_enough and (seen is known[-1] or self._exists(seen)):
                 whole = dict(self._whole(want, seen))
