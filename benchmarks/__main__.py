@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.measure import Command, alternate, row
 from tests import lab
+from tests.registries import FakeRegistry, index
 
 ROOT = Path(__file__).parents[1]
 BAKEGEN = (sys.executable, "-m", "bakegen")
@@ -118,17 +119,51 @@ def building(scratch: Path, engine: lab.Engine, rounds: int) -> None:
     say(f"{'added, median':<44} {added[len(added) // 2]:7.3f} s")
 
 
+def locking(scratch: Path, engine: lab.Engine, rounds: int) -> None:
+    """Print what it takes to lock 200 references, beside buildx asking for the same, and how often each asks."""
+    env = {**os.environ, **engine.env}
+    root = scratch / "locked"
+    root.mkdir()
+    with FakeRegistry() as registry:
+        refs = [f"{registry.host}/r{number}:1" for number in range(200)]
+        for number in range(200):
+            registry.put(f"r{number}", "1", index({"linux/amd64": f"image {number}".encode()}))
+        bases = {f"b{number}": ref for number, ref in enumerate(refs)}
+        manifest = {"version": 1, "family": "many", "bases": bases, "images": {"a": {"from": "b0", "run": "true"}}}
+        (root / "bakegen.yaml").write_text(json.dumps(manifest), encoding="utf-8")
+        (root / "references").write_text("\n".join(refs), encoding="utf-8")
+        ours = " ".join(BAKEGEN)
+        commands = [
+            Command(
+                "bakegen lock, 200 new references", ("sh", "-c", f"rm -f bakegen.lock; exec {ours} lock"), root, env
+            ),
+            Command("bakegen lock --upgrade, nothing has moved", (*BAKEGEN, "lock", "--upgrade"), root, env),
+            Command("bakegen lock --dry-run, all known: no request", (*BAKEGEN, "lock", "--dry-run"), root, env),
+            Command("imagetools inspect --raw, 8 at a time", ("sh", "-c", _INSPECT), root, env),
+        ]
+        found = alternate(commands, rounds=rounds)
+        for command in commands:
+            say(row(command.name, found[command.name], found[commands[0].name]))
+        for command in commands:
+            heads, gets = (registry.count(method, "/manifests/") for method in ("HEAD", "GET"))
+            command.sample()
+            more = registry.count("HEAD", "/manifests/") - heads, registry.count("GET", "/manifests/") - gets
+            say(f"{command.name:<46} {more[0]:4} HEAD {more[1]:4} GET of manifests")
+
+
+_INSPECT = "xargs -P 8 -n 1 docker buildx imagetools inspect --raw < references"
+
+
 def main() -> None:
     """Run what was asked for and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", choices=["rendering", "building"])
+    parser.add_argument("--only", choices=["rendering", "building", "locking"])
     options = parser.parse_args()
     with lab.engine() as engine, tempfile.TemporaryDirectory() as scratch:
-        if options.only != "building":
-            rendering(Path(scratch), engine, options.rounds)
-        if options.only != "rendering":
-            building(Path(scratch), engine, options.rounds)
+        for part in (rendering, building, locking):
+            if options.only in {None, part.__name__}:
+                part(Path(scratch), engine, options.rounds)
 
 
 if __name__ == "__main__":
