@@ -62,7 +62,7 @@ def _bases(project: Project, *, as_json: bool) -> None:
         return
     cells = [
         (
-            str(row["reference"]),
+            str(row["locked"] or row["reference"]),  # with the tag that it is locked to
             (row["digest"] or "not locked").removeprefix("sha256:")[:12],
             "" if row["days"] is None else str(row["days"]),
             str(len(row["images"])),

@@ -114,7 +114,7 @@ def _registry(project: Project) -> Registry:
     from bakegen.registry.client import Registry
 
     def on_wait(host: str, seconds: float) -> None:
-        click.echo(f"{host} asks to wait {seconds:.0f} s", err=True)
+        click.echo(f"{host}: next try in {seconds:.0f} s", err=True)
 
     settings = project.family.registries
     return Registry(

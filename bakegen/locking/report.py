@@ -35,9 +35,8 @@ def lines(steps: Iterable[Step], wanted: Mapping[str, Wanted], now: datetime) ->
             want = wanted.get(step.written, Wanted(step.written))
             yield f"{step.written}" + (f"  ({', '.join(want.bases)})" if want.bases else "")
             yield from (f"  {line}" for line in _news(step, now))
-            if step.state in {"moved", "locked"} and want.images:
-                verb = "rebuilds" if step.state == "moved" else "for"
-                yield from _wrapped(f"  {verb} ", want.images)
+            if step.state == "moved" and want.images:
+                yield from _wrapped("  rebuilds ", want.images)
     counts = Counter(_WORDS[step.state] for step in steps)
     yield (
         ", ".join(f"{counts[word]} {word}" for word in dict.fromkeys(_WORDS.values()) if counts[word])
@@ -68,7 +67,7 @@ def bases(wanted: Mapping[str, Wanted], lock: Lock | None, now: datetime) -> lis
         {
             "reference": written,
             "bases": list(want.bases),
-            "resolved": str(pin.resolved) if pin else None,
+            "locked": str(lock.pinned(want.ref)).partition("@")[0] if lock and pin else None,
             "digest": pin.digest if pin else None,
             "days": (now - pin.first_seen).days if pin else None,
             "waiting": len(pin.waiting) if pin else 0,
@@ -90,12 +89,13 @@ def _news(step: Step, now: datetime) -> Iterator[str]:
     if step.state == "locked" and after:
         yield f"locked {after.digest}"
     elif step.state == "moved" and before and after:
-        tag = "" if before.resolved == after.resolved else f"{before.resolved.tag} -> {after.resolved.tag}, "
-        yield f"moved {tag}{_short(before)} -> {_short(after)}, first seen {age(after, now)}"
+        if before.resolved != after.resolved:
+            yield f"moved {before.resolved.tag} -> {after.resolved.tag}"
+        yield f"moved {_short(before)} -> {_short(after)}, first seen {age(after, now)}"
     elif step.state == "waiting" and after:
         newest = after.waiting[-1]
-        tag = "" if newest.resolved == after.resolved else f"{newest.resolved.tag} "
-        yield f"stays at {_short(after)}: {tag}{_short(newest)} was first seen {age(newest, now)}"
+        tag = "" if newest.resolved == after.resolved else f" ({newest.resolved.tag})"
+        yield f"stays at {_short(after)}: {_short(newest)}{tag} was first seen {age(newest, now)}"
     elif step.state == "gone" and after:
         yield f"stays at {_short(after)}: the registry does not have the tag {after.resolved.tag} any more"
     elif step.state == "dropped":
