@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from bakegen.errors import ManifestError, Problem, Where
 from bakegen.family.fields import Digest, Model, Platform, Reference, checked
 from bakegen.family.load import problems_of
-from bakegen.family.source import parse
+from bakegen.family.source import Source, parse
 from bakegen.refs import ImageRef
 
 LOCK = "bakegen.lock"
@@ -76,16 +76,6 @@ class _File(Model):
     version: Annotated[Literal[1], BeforeValidator(_known_version)]
     references: dict[Annotated[str, AfterValidator(_written)], Pin] = Field(default={})
 
-    @model_validator(mode="after")
-    def _pins_of_their_references(self) -> Self:
-        for written, pin in self.references.items():
-            ref = ImageRef.parse(written)
-            if pin.resolved.name != ref.canonical.name:
-                raise ValueError(f"{written} is locked to another repository, {pin.resolved.name}")
-            if ref.digest not in {None, pin.digest}:
-                raise ValueError(f"{written} is locked to another digest, {pin.digest}")
-        return self
-
 
 @dataclass(frozen=True, slots=True)
 class Lock:
@@ -112,7 +102,22 @@ def read(text: bytes, path: str) -> Lock:
         pins = _File.model_validate(source.data).references
     except ValidationError as error:
         raise ManifestError(*problems_of(error, source, _File)) from None
+    if problems := [problem for written, pin in pins.items() for problem in _foreign(written, pin, source)]:
+        raise ManifestError(*problems)
     return Lock(pins, {written: source.where(("references", written), key=True) for written in pins})
+
+
+def _foreign(written: str, pin: Pin, source: Source) -> Iterator[Problem]:
+    """Yield where a pin is of another image than its reference."""
+    ref, loc = ImageRef.parse(written), ("references", written)
+    tip = "restore the file from version control, or remove it and run: bakegen lock"
+    for seen in (pin, *pin.waiting):
+        if seen.resolved.name != ref.canonical.name:
+            yield Problem(
+                f"{written} is locked to another repository, {seen.resolved.name}", source.where(loc), next=tip
+            )
+    if ref.digest not in {None, pin.digest}:
+        yield Problem(f"{written} is locked to another digest, {pin.digest}", source.where(loc), next=tip)
 
 
 def write(lock: Lock) -> str:
