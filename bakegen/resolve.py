@@ -10,11 +10,11 @@ from bakegen.checks import Fault
 from bakegen.family import Family, Target
 from bakegen.family.bases import BaseFacts, facts
 from bakegen.family.expand import Variant, expand
-from bakegen.family.models import CacheMount, ImageFields, Torch
+from bakegen.family.models import ImageFields, Torch
 from bakegen.family.requirements import included
 from bakegen.family.source import Loc
+from bakegen.groups import groups_of
 from bakegen.layers import (
-    ARCH,
     AptLayer,
     EnvLayer,
     FilesLayer,
@@ -27,12 +27,11 @@ from bakegen.layers import (
     WorkdirLayer,
 )
 from bakegen.lock import Lock
+from bakegen.mounts import apt_mounts, own_mount, python_mounts
 from bakegen.plan import Ground, Plan, PlannedImage, full_reference, generated_dockerfile
 from bakegen.tree import Tree
 
 PYPI = "https://pypi.org/simple"
-UV_CACHE = "/root/.cache/uv"
-WHEELS = "/root/.cache/wheels"
 
 
 def resolve(family: Family, tree: Tree, lock: Lock | None = None) -> tuple[Plan | None, tuple[Fault, ...]]:
@@ -52,7 +51,7 @@ def resolve(family: Family, tree: Tree, lock: Lock | None = None) -> tuple[Plan 
             faults += external.unlocked(family, images, lock)
             images = tuple(external.redirected(image, lock, family.mirrors) for image in images)
         if not faults:
-            return Plan(family, {name: base.ref for name, base in bases.items()}, images, _groups(family, images)), ()
+            return Plan(family, {name: base.ref for name, base in bases.items()}, images, groups_of(family, images)), ()
     return None, tuple(dict.fromkeys(faults))
 
 
@@ -214,7 +213,7 @@ class _Resolver:
         new_venv = installs and not self.ground.venv
         packages = set(fields.apt) | (self._interpreter() if new_venv else set())
         if packages:
-            yield AptLayer(tuple(sorted(packages)), self._apt_mounts())
+            yield AptLayer(tuple(sorted(packages)), apt_mounts(fields.cache.apt, self.ground.distro))
         if new_venv:
             yield VenvLayer(f"python{self.python}", self._python_mounts() if self.installer == "pip" else ())
         if fields.torch:
@@ -222,7 +221,8 @@ class _Resolver:
         yield from (self._requirement_set(path) for path in fields.pip)
         if fields.env or fields.args:
             yield EnvLayer(tuple(sorted(fields.args.items())), tuple(sorted(fields.env.items())))
-        yield from (RunLayer(run.command, tuple(map(self._own_mount, run.cache))) for run in fields.run)
+        for run in fields.run:
+            yield RunLayer(run.command, tuple(own_mount(mount, self.ground.distro) for mount in run.cache))
         if fields.copy_:
             yield FilesLayer(tuple((c.src, c.dest or self._destination(c.src), c.chmod or "") for c in fields.copy_))
 
@@ -264,52 +264,11 @@ class _Resolver:
         self.frozen = True
         return layer
 
-    def _apt_mounts(self) -> tuple[Mount, ...]:
-        choice = self.fields.cache.apt
-        name = choice.id or f"apt-{self.ground.distro}-{ARCH}"
-        holds = ("apt", self.ground.distro)
-        return tuple(
-            Mount(target, f"{name}-{part}", choice.sharing or "locked", holds=(*holds, part))
-            for target, part in (("/var/cache/apt", "archives"), ("/var/lib/apt/lists", "lists"))
-        )
-
     def _python_mounts(self) -> tuple[Mount, ...]:
-        choice = self.fields.cache.pip
-        abi = f"cp{self.python.replace('.', '')}"
-        name = choice.id or f"{self.installer}-{abi}-{self.ground.distro}-{ARCH}"
-        target = UV_CACHE if self.installer == "uv" else WHEELS
-        return (Mount(target, name, choice.sharing or "shared", holds=(self.installer, abi, self.ground.distro)),)
-
-    def _own_mount(self, mount: CacheMount) -> Mount:
-        name = mount.id or f"{mount.target.strip('/').replace('/', '-')}-{self.ground.distro}-{ARCH}"
-        return Mount(
-            mount.target,
-            name,
-            mount.sharing,
-            mount.uid,
-            mount.gid,
-            mount.mode,
-            holds=("run", mount.target, self.ground.distro),
-        )
+        return python_mounts(self.fields.cache.pip, self.installer, self.python, self.ground.distro)
 
     def _destination(self, src: str) -> str:
         """Return where a copied file goes when the manifest does not say."""
         if any(c in src for c in "*?["):
             return self.workdir.rstrip("/") + "/"
         return posixpath.join(self.workdir, posixpath.basename(src)) if src != "." else self.workdir
-
-
-def _groups(family: Family, images: tuple[PlannedImage, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return every group with its images: the family's own, one a target, one a definition with variants, and default."""
-    names = tuple(image.name for image in images)
-    groups = {
-        "default": names,
-        "cpu": tuple(image.name for image in images if image.target == Target.CPU),
-        "gpu": tuple(image.name for image in images if image.target == Target.CUDA),
-    }
-    for image in images:
-        if image.name != image.origin:
-            groups[image.origin] = tuple(other.name for other in images if other.origin == image.origin)
-    targets = {image.name: image.target for image in images}
-    groups |= {name: checks.members(name, family, targets, groups) for name in family.groups}
-    return tuple((name, tuple(sorted(members))) for name, members in sorted(groups.items()) if members)

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer, VenvLayer
+from bakegen.mounts import UV_CACHE, WHEELS
 from bakegen.plan import Plan, PlannedImage
 from bakegen.refs import ImageRef
 from bakegen.render.ignore import dockerignore
 from bakegen.render.templates import BAKE, environment, render
-from bakegen.resolve import UV_CACHE, WHEELS
 
 BAKE_FILE = "docker-bake.hcl"
 IGNORE_FILE = ".dockerignore"
