@@ -46,9 +46,10 @@ def resolve(family: Family, tree: Tree, lock: Lock | None = None) -> tuple[Plan 
     if not graph.cycle(parents):
         images, more = _images(family, variants, parents, bases, tree)
         faults += [*more, *checks.together(images)]
-        images = tuple(external.found(image, images, family, tree) for image in images)
-        if lock:
-            faults += external.unlocked(family, images, lock)
+        if not faults:
+            images = tuple(external.found(image, images, family, tree) for image in images)
+            faults += external.unlocked(family, images, lock) if lock else ()
+        if lock and not faults:
             images = tuple(external.redirected(image, lock, family.mirrors) for image in images)
         if not faults:
             return Plan(family, {name: base.ref for name, base in bases.items()}, images, groups_of(family, images)), ()

@@ -245,4 +245,4 @@ def test_the_lock_follows_on_the_bots_branch(tmp_path: Path) -> None:
     assert runner.show("renovate/base-python:Dockerfile") == ["new"]
     assert runner.show("main:Dockerfile") == ["old"]
     called = [line for line in runner.log.read_text().splitlines() if line.startswith("bakegen")]
-    assert called == ["bakegen lock", "bakegen lock --from-dockerfiles", "bakegen render"]
+    assert called == ["bakegen lock --from-dockerfiles", "bakegen render"]

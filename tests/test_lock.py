@@ -47,13 +47,13 @@ def pins(draw: st.DrawFn) -> tuple[str, Pin]:
     return str(ref), Pin.model_validate(found | ({"digest": ref.digest} if ref.digest else {}))
 
 
-@given(st.lists(pins(), max_size=5))
+@given(st.lists(pins(), max_size=5, unique_by=lambda found: found[0]))
 def test_round_trip(found: list[tuple[str, Pin]]) -> None:
     lock = Lock(dict(found))
     text = write(lock)
     assert read(text.encode(), "bakegen.lock") == lock
     assert write(read(text.encode(), "bakegen.lock")) == text
-    assert write(Lock(dict(reversed(found)))) == write(Lock(dict(reversed(list(lock.pins.items())))))
+    assert write(Lock(dict(reversed(found)))) == text
 
 
 def test_it_reads_like_the_manifest() -> None:

@@ -225,3 +225,10 @@ def test_a_bot_that_updates_hand_written_files_too(client: Client, registry: Fak
     assert states["busybox:1.36"] == "dropped"
     pin = read(client.text.encode(), "").pins["python:3.11-slim"]
     assert (pin.first_seen, pin.waiting) == (day(1), ())
+
+
+def test_a_tag_that_is_none_is_told_once(tmp_path: Path) -> None:
+    manifest = "version: 1\nfamily: f\nregistry: Bad Reg:1\nimages: {a: {dockerfile: D}}\n"
+    root = write_project(tmp_path, manifest, {"D": "FROM scratch\n"})
+    with pytest.raises(ManifestError, match="not a registry"):
+        load(root).plan()

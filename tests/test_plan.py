@@ -109,7 +109,7 @@ def test_the_order_of_the_manifest_is_no_difference(chance: random.Random) -> No
     chance.shuffle(images)
     chance.shuffle(bases)
     shuffled, faults = resolve(
-        Family.model_validate({**data, "images": dict(images), "bases": dict(bases)}), DiskTree(ROOT)
+        Family.model_validate({**data, "images": dict(images), "bases": dict(bases)}), DiskTree(ROOT), project.lock
     )
     assert not faults
     assert shuffled is not None

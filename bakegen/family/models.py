@@ -1,6 +1,6 @@
 """The models of the manifest: what a family of images is, in the words of docs/architecture.md.
 
-They validate one value at a time; what concerns several values at once is in ``checks.py``. The same models are the
+They validate one value at a time; what concerns several values at once is in ``checks``. The same models are the
 Python API, and ``bakegen schema`` prints their JSON schema.
 """
 

@@ -53,6 +53,7 @@ def run(project: Project, wanted: Mapping[str, Wanted], asked: Asked, registry: 
     plan = project.with_lock(None).plan()
     steps = _steps(project, wanted, asked, registry, now)
     lock = lock_of(steps)
+    project.with_lock(lock).plan()  # a version that the images cannot stand on is refused before it is written
     todo: tuple[Change, ...] = ()
     left: tuple[Where, ...] = ()
     if asked.in_place:
@@ -60,8 +61,6 @@ def run(project: Project, wanted: Mapping[str, Wanted], asked: Asked, registry: 
         done = edits.in_place(plan, project.lock or Lock({}), lock, tree)
         lock, left = done.lock, done.left
         todo = tuple(Change(path, tree.text(path), text) for path, text in sorted(done.texts.items()))
-    else:
-        project.with_lock(lock).plan()  # a version that the images cannot stand on is refused before it is written
     return Result(project.root, steps, (*files.changes(project.root, {LOCK: write(lock)}), *todo), left)
 
 

@@ -154,23 +154,24 @@ class _Work:
         """
         if (tag, digest) == (pin.resolved, pin.digest) or digest in self.skip:
             return ()
-        last = pin.waiting[-1] if pin.waiting else pin
+        waiting = tuple(seen for seen in pin.waiting if not self._skipped(seen))
+        last = waiting[-1] if waiting else pin
         if (tag, digest) == (last.resolved, last.digest):
-            return pin.waiting
+            return waiting
         seen = look(self.registry, want, tag, self.now)
+        if self._skipped(seen):
+            return waiting
         if (seen.resolved, seen.platforms) != (last.resolved, last.platforms):
-            return (*pin.waiting, seen)
+            return (*waiting, seen)
         if self._exists(last):
-            return pin.waiting
+            return waiting
         # the same images under a new index, and the old index is deleted: their age is what counts
-        return (*pin.waiting[:-1], seen.model_copy(update={"first_seen": last.first_seen}))
+        return (*waiting[:-1], seen.model_copy(update={"first_seen": last.first_seen}))
 
     def _moved(self, want: Wanted, kept: Step, known: tuple[Seen, ...]) -> Step:
         """Return the step to the newest of what is known that is old enough and still there."""
         pin = cast("Pin", kept.after)
         for index, seen in reversed(list(enumerate(known))):
-            if self.skip & {seen.digest, *seen.platforms.values()}:
-                continue
             old_enough = self.now - seen.first_seen >= self.min_age or seen.platforms == pin.platforms
             if old_enough and (seen is known[-1] or self._exists(seen)):
                 whole = dict(self._whole(want, seen))
@@ -185,6 +186,9 @@ class _Work:
             return seen.model_copy(update={"platforms": {name: seen.platforms[name] for name in want.platforms}})
         found = look(self.registry, want, replace(seen.resolved, digest=seen.digest), self.now)
         return seen.model_copy(update={"platforms": found.platforms, "media_type": found.media_type})
+
+    def _skipped(self, seen: Seen) -> bool:
+        return not self.skip.isdisjoint({seen.digest, *seen.platforms.values()})
 
     def _exists(self, seen: Seen) -> bool:
         return self.registry.digest(replace(seen.resolved, digest=seen.digest)) is not None
