@@ -1,0 +1,1 @@
+"""What BuildKit did in one run, step by step: pure, from the record of the run alone."""
