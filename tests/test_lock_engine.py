@@ -212,3 +212,21 @@ def test_kill_in_the_middle_of_writing(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert lock.read_text() in texts
+
+
+@pytest.mark.engine
+def test_the_frontend_is_taken_at_its_locked_digest(registry: Registry, tmp_path: Path) -> None:
+    """No frontend can be had here: an image that is none stands in, and it is seen which digest BuildKit asks for."""
+    frontend = registry.push("dockerfile:1", "first")
+    root = write_project(
+        tmp_path / "project",
+        "version: 1\nfamily: f\nimages: {bakegen-test-hand: {dockerfile: Dockerfile}}\n",
+        {"Dockerfile": f"# syntax={frontend}\nFROM scratch\nCOPY Dockerfile /\n"},
+    )
+    assert bakegen("lock", cwd=root, env=registry.env).returncode == 0
+    locked = read((root / "bakegen.lock").read_bytes(), "bakegen.lock").pins[frontend].digest
+    registry.push("dockerfile:1", "second")
+    assert bakegen("render", cwd=root, env=registry.env).returncode == 0
+    bake = [str(registry.engine.docker), "buildx", "bake", "--progress=plain"]
+    done = subprocess.run(bake, cwd=root, env=registry.env, capture_output=True, text=True, check=False)
+    assert f"docker-image://{frontend}@{locked}" in done.stderr
