@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from bakegen.checks import Fault
 from bakegen.dockerfile.parser import Dockerfile, DockerfileError, parse
-from bakegen.dockerfile.references import External, Unclear, externals
+from bakegen.dockerfile.references import External, Unclear, externals, stage_names
 from bakegen.family import Family
 from bakegen.lock import Lock
 from bakegen.plan import PlannedImage, full_reference
@@ -22,22 +22,28 @@ from bakegen.tree import Tree
 #: What is locked where neither image nor defaults name a platform: a plan is the same on every machine.
 DEFAULT_PLATFORM = "linux/amd64"
 SYNTAX_ARG = "BUILDKIT_SYNTAX"
+#: What ``Unclear.text`` is where a Dockerfile as a whole cannot be read.
+WHOLE = "the file"
 _TIP = "run: bakegen lock"
 
 
 def found(image: PlannedImage, images: Sequence[PlannedImage], family: Family, tree: Tree) -> PlannedImage:
     """Return an image with what its hand-written Dockerfile names outside of the family; a generated one as it is."""
-    text = None if image.generated else tree.text(image.dockerfile)
-    if text is None:
+    if image.generated:
         return image
+    text = tree.text(image.dockerfile)
+    if text is None:
+        return replace(image, externals=(), unclear=(Unclear(WHOLE, 1, 1, "it is not UTF-8 text"),))
     try:
-        named, unclear = _named(parse(text), image)
+        dockerfile = parse(text)
+        named, unclear = _named(dockerfile, image)
+        stages = stage_names(dockerfile)
     except DockerfileError as error:
-        return replace(image, unclear=(Unclear("the file", error.line, error.column, error.what),))
+        return replace(image, unclear=(Unclear(WHOLE, error.line, error.column, error.what),))
     own = {full_reference(family, tag) for other in images for tag in other.tags}
     own_names = {ImageRef.parse(name).context_name for name in own} | {image.parent}
     outside = (item for item in named if ImageRef.parse(item.written).context_name not in own_names)
-    return replace(image, externals=tuple(outside), unclear=tuple(unclear))
+    return replace(image, externals=tuple(outside), unclear=tuple(unclear), stages=stages)
 
 
 def _named(dockerfile: Dockerfile, image: PlannedImage) -> tuple[list[External], list[Unclear]]:
@@ -51,16 +57,38 @@ def _named(dockerfile: Dockerfile, image: PlannedImage) -> tuple[list[External],
     return list(known), list(unclear)
 
 
+def hidden_parents(images: Sequence[PlannedImage]) -> Iterator[Fault]:
+    """Yield images that a stage of their own hides from FROM.
+
+    BuildKit looks a stage's name up among the named contexts too, and takes the context instead: the stage's own steps
+    would silently not run (namedContext in https://github.com/moby/buildkit/blob/master/frontend/dockerui/namedcontext.go).
+    """
+    for image in images:
+        if image.parent and ImageRef.parse(image.from_ref).context_name in image.stages:
+            what = f"{image.dockerfile} has a stage with the name of {image.from_ref}, which it is built from"
+            yield Fault(
+                ("images", image.origin), what, "give the stage, or the parent's tag, another name", on_key=True
+            )
+
+
 def unlocked(family: Family, images: Sequence[PlannedImage], lock: Lock) -> Iterator[Fault]:
     """Yield the references that the lock does not know."""
     for name, base in family.bases.items():
         if str(base.ref) not in lock.pins:
             yield Fault(("bases", name), f"bakegen.lock does not know {base.ref}", _TIP)
     for image in images:
+        for unread in (item for item in image.unclear if item.text == WHOLE):
+            what = f"{image.dockerfile}:{unread.line}: what it names cannot be looked up in the lock: {unread.why}"
+            yield Fault(("images", image.origin, "dockerfile"), what, "mend the Dockerfile")
         for item in image.externals:
             if item.written not in lock.pins:
                 what = f"{image.dockerfile}:{item.line}: bakegen.lock does not know {item.written}"
                 yield Fault(("images", image.origin, "dockerfile"), what, _TIP)
+            elif item.kind != "syntax" and ImageRef.parse(item.written).context_name in image.stages:
+                what = f"{image.dockerfile}:{item.line}: {item.written} cannot be led to its digest"
+                why = "a stage has its name, and BuildKit would take the image in the stage's place"
+                tip = "give the stage another name, or write the digest there: bakegen lock --in-place"
+                yield Fault(("images", image.origin, "dockerfile"), what, tip, why)
 
 
 def redirected(image: PlannedImage, lock: Lock, mirrors: Mapping[str, str]) -> PlannedImage:

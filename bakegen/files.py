@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -140,6 +141,8 @@ def read_text(root: Path, path: str) -> str | None:
         if not full.resolve().is_relative_to(root.resolve()):
             what, tip = "this path leads out of the project", "remove the link; bakegen writes only below the manifest"
             raise ConflictError(Problem(what, Where(path), next=tip))
+        if full.is_fifo():
+            raise ConflictError(Problem("this is a pipe, not a file", Where(path), next="move it away"))
         return full.read_bytes().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return "" if full.is_symlink() else None  # a link to nothing is not ours either
@@ -147,6 +150,12 @@ def read_text(root: Path, path: str) -> str | None:
         return ""
     except OSError as error:
         raise FilesError(_refused("read", path, error)) from None
+
+
+def resolved(root: Path, path: str) -> str:
+    """Return where a file below ``root`` really is, links followed; itself where they lead out of the project."""
+    real = (root / path).resolve()
+    return real.relative_to(root.resolve()).as_posix() if real.is_relative_to(root.resolve()) else path
 
 
 def _stale(root: Path, patterns: Iterable[str]) -> Iterator[str]:
@@ -179,6 +188,7 @@ def apply(root: Path, todo: Sequence[Change]) -> None:
                     final.unlink(missing_ok=True)
         except OSError as error:
             name = str(error.filename or "").removeprefix(str(root)).lstrip("/\\")
+            name = re.sub(r"\.([^/\\]+)\.[^./\\]+\.tmp$", r"\1", name)  # the file, not the name it is staged under
             raise FilesError(_refused("write", name or str(root), error, "nothing was changed")) from None
         undo.pop_all()
     for second in kept:

@@ -60,6 +60,8 @@ class PlannedImage:
     #: what a hand-written Dockerfile names of other registries, and what cannot be told from it
     externals: tuple[External, ...]
     unclear: tuple[Unclear, ...]
+    #: names of the stages of a hand-written Dockerfile, in lower case
+    stages: frozenset[str]
     #: named contexts that lead such names to their locked digests
     redirects: tuple[tuple[str, str], ...]
     platforms: tuple[str, ...]

@@ -89,7 +89,7 @@ def load(path: str | Path | None = None) -> Project:
         faults = faults_of_rest(found.rest, found.cut, DiskTree(root)) if found.rest else ()
         raise ManifestError(*sorted({*found.problems, *_problems(faults, found.source)}, key=by_place))
     text = files.read_text(root, LOCK)
-    return Project(root, found, None if text is None else read_lock(text.encode(), LOCK))
+    return Project(root, found, None if text is None else read_lock(text.encode(), str(chosen.parent / LOCK)))
 
 
 def _problems(faults: Iterable[Fault], source: Source) -> list[Problem]:

@@ -21,6 +21,7 @@ _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?")
 _MAX_NAME = 255
 #: Where a name without a registry leads: https://docs.docker.com/reference/cli/docker/image/tag/
 HUB = "docker.io"
+_OLD_HUB = "index.docker.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,20 @@ class ImageRef:
     @property
     def registry(self) -> str:
         """The host, with a port if one is given, that has the image: ``docker.io`` where none is written."""
-        first, slash, _ = self.name.partition("/")
-        return first if slash and (set(".:") & set(first) or first != first.lower() or first == "localhost") else HUB
+        host = self._host
+        return HUB if host in {"", HUB, _OLD_HUB} else host
 
     @property
     def path(self) -> str:
         """The repository's path in its registry: ``library/python`` of ``python``."""
-        path = self.name.removeprefix(f"{self.registry}/")
+        path = self.name.removeprefix(f"{self._host}/")
         return path if "/" in path or self.registry != HUB else f"library/{path}"
+
+    @property
+    def _host(self) -> str:
+        """The host as it is written, if one is: https://github.com/distribution/reference/blob/main/normalize.go."""
+        first, slash, _ = self.name.partition("/")
+        return first if slash and (set(".:") & set(first) or first != first.lower() or first == "localhost") else ""
 
     @property
     def canonical(self) -> Self:
@@ -80,7 +87,9 @@ class ImageRef:
         It is the familiar form, without ``:latest``: namedContext in
         https://github.com/moby/buildkit/blob/master/frontend/dockerui/namedcontext.go
         """
-        name = self.name.removeprefix("docker.io/").removeprefix("library/")
+        name = f"{self.registry}/{self.path}".removeprefix(f"{HUB}/")
+        if name.count("/") == 1:
+            name = name.removeprefix("library/")
         tag = f":{self.tag}" if self.tag and (self.tag != "latest" or self.digest) else ""
         return name + tag + (f"@{self.digest}" if self.digest else "")
 

@@ -48,6 +48,7 @@ def resolve(family: Family, tree: Tree, lock: Lock | None = None) -> tuple[Plan 
         faults += [*more, *checks.together(images)]
         if not faults:
             images = tuple(external.found(image, images, family, tree) for image in images)
+            faults += external.hidden_parents(images)
             faults += external.unlocked(family, images, lock) if lock else ()
         if lock and not faults:
             images = tuple(external.redirected(image, lock, family.mirrors) for image in images)
@@ -172,6 +173,7 @@ class _Resolver:
         layers = () if fields.dockerfile else tuple(self._layers())
         installs = any(isinstance(layer, (VenvLayer, InstallLayer)) for layer in layers)
         generated = fields.dockerfile is None
+        uv_from = checks.uv_source(self.ground.base, self.bases) if installs and self.installer == "uv" else None
         return PlannedImage(
             name=name,
             origin=self.variant.origin,
@@ -188,9 +190,10 @@ class _Resolver:
             python=self.python if installs else (fields.python or self.ground.python),
             installer=self.installer,
             layers=layers,
-            uv_from=checks.uv_source(self.ground.base, self.bases) if installs and self.installer == "uv" else None,
+            uv_from=uv_from,
             externals=(),
             unclear=(),
+            stages=frozenset({"uv"}) if uv_from else frozenset(),
             redirects=(),
             platforms=fields.platforms or self.family.defaults.platforms,
             secrets=fields.secrets,

@@ -38,7 +38,7 @@ class Client:
     def ask(self, now: datetime = NOW, *bases: str, write: bool = True, **asked: Any) -> Result:  # noqa: ANN401 - the fields of Asked
         """Return the result of a run at a moment; by default it is written."""
         project = load(self.root)
-        wants = wanted(project.with_lock(None).plan())
+        wants = wanted(project.with_lock(None).plan(), project.manifest.source)
         with Registry(Credentials({}), mirrors=project.family.mirrors, sleep=self.waits.append) as registry:
             result = run(project, wants, Asked(bases=bases, **asked), registry, now)
         if write:

@@ -105,6 +105,25 @@ def test_a_damaged_lock_stays(root: Path) -> None:
     assert (root / "bakegen.lock").read_text() == damaged
 
 
+def test_a_reader_that_has_seen_enough_does_not_keep_the_lock_from_the_disk(root: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bakegen", "lock"], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout
+    process.stdout.close()
+    process.wait(60)
+    assert (root / "bakegen.lock").exists()
+
+
+def test_a_registry_that_does_not_answer_does_not_hide_the_rest(root: Path, registry: FakeRegistry) -> None:
+    assert bakegen("lock", cwd=root).returncode == 0
+    registry.fault("/manifests/", status=403, times=99)
+    done = bakegen("lock", "--check", "--remote", cwd=root)
+    assert done.returncode == 8
+    assert "docker/a/Dockerfile: this file is not what" in done.stderr
+    assert "refuses" in done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_in_the_middle_of_a_slow_answer(root: Path, registry: FakeRegistry) -> None:
     registry.fault("/manifests/", silence=60, times=99)

@@ -148,11 +148,78 @@ def test_in_place_leaves_what_comes_from_elsewhere(client: Client) -> None:
     assert contexts(load(client.root).plan()["legacy"])["busybox:1.36"].startswith("docker-image://")
 
 
-def test_a_file_that_is_not_utf_8_is_not_edited(client: Client) -> None:
+@pytest.mark.parametrize("text", [DOCKERFILE.replace("a team", "an équipe").encode("latin-1"), b"FROM a AS\n"])
+def test_pins_of_a_file_that_cannot_be_read_are_not_dropped(client: Client, text: bytes) -> None:
+    client.ask()
+    before = client.text
+    (client.root / "legacy/Dockerfile").write_bytes(text)
+    for asked in ({}, {"upgrade": True}, {"in_place": True}):
+        with pytest.raises(ManifestError, match=r"legacy/Dockerfile:1:\d+: what this Dockerfile names cannot be read"):
+            client.ask(day(1), **asked)
+    assert client.text == before
+    with pytest.raises(ManifestError, match="cannot be looked up in the lock"):
+        load(client.root).plan()
+
+
+def test_a_stage_that_has_the_name_of_its_image(client: Client) -> None:
+    """BuildKit would take the named context in the stage's place, and not run the stage."""
     path = client.root / "legacy/Dockerfile"
-    path.write_bytes(DOCKERFILE.replace("a team", "an équipe").encode("latin-1"))
+    path.write_text("FROM busybox:1.36 AS busybox\nFROM alpine:3.20\n")
+    client.ask()
+    path.write_text("FROM docker.io/library/python:3.11-slim AS build\nFROM alpine:3.20\n")
+    client.ask()
+    client.registry.put("hub/library/busybox", "latest", image_bytes("latest"))
+    path.write_text("FROM busybox AS BusyBox\nRUN true\nFROM alpine:3.20\n")
+    with pytest.raises(ManifestError, match=r"legacy/Dockerfile:1: busybox cannot be led to its digest"):
+        client.ask()
+    client.ask(in_place=True)
+    assert path.read_text().startswith("FROM busybox:latest@sha256:")
+    load(client.root).plan()  # whose digest now sets it apart from the stage
+
+
+def test_a_stage_that_hides_the_parent(client: Client) -> None:
+    path = client.root / "legacy/Dockerfile"
+    path.write_text("FROM base AS base\nRUN true\n")
+    client.ask()
+    assert "base" not in contexts(load(client.root).plan()["legacy"])
+    manifest = client.root / "bakegen.yaml"
+    manifest.write_text(manifest.read_text().replace("registry: ghcr.io/example/f\n", ""))
+    with pytest.raises(ManifestError, match="has a stage with the name of base:latest, which it is built from"):
+        load(client.root).plan()
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"),
+    [("linux", "linux/amd64"), ("amd64", "linux/amd64"), ("linux/arm64/v8", "linux/arm64"), ("local", "linux/amd64")],
+)
+def test_a_platform_of_from(client: Client, platform: str, expected: str) -> None:
+    (client.root / "legacy/Dockerfile").write_text(f"FROM --platform={platform} alpine:3.20\n")
+    assert wanted(load(client.root).plan())["alpine:3.20"].platforms == (expected,)
+
+
+def test_links_stay_links(client: Client) -> None:
+    shared = client.root / "shared.Dockerfile"
+    (client.root / "legacy/Dockerfile").replace(shared)
+    (client.root / "legacy/Dockerfile").symlink_to("../shared.Dockerfile")
     result = client.ask(in_place=True)
-    assert [change.path for change in result.changes] == ["bakegen.lock"]
+    assert [change.path for change in result.changes] == ["bakegen.lock", "shared.Dockerfile"]
+    assert (client.root / "legacy/Dockerfile").is_symlink()
+    assert "@sha256:" in shared.read_text()
+    (client.root / "bakegen.lock").replace(client.root / "elsewhere.lock")
+    (client.root / "bakegen.lock").symlink_to("elsewhere.lock")
+    client.registry.put("hub/library/python", "3.11-slim", image_bytes("python two"))
+    client.ask(day(1), upgrade=True)
+    assert (client.root / "bakegen.lock").is_symlink()
+    assert digest_of(image_bytes("python two")) in client.text
+
+
+def test_a_bot_whose_edit_is_more_than_a_digest(client: Client) -> None:
+    client.ask()
+    load(client.root).write()
+    path = client.root / "docker/base/Dockerfile"
+    path.write_text("FROM scratch\nFROM x\n" + path.read_text())
+    with pytest.raises(ManifestError, match="differs from what bakegen renders in more than tags and digests"):
+        client.ask(from_dockerfiles=True)
 
 
 def test_what_cannot_be_told_is_noted_and_not_locked(client: Client) -> None:
@@ -162,12 +229,6 @@ def test_what_cannot_be_told_is_noted_and_not_locked(client: Client) -> None:
     assert (unclear.line, unclear.column) == (2, 6)
     assert "OUTSIDE" in unclear.why
     assert client.states() == {"python:3.11-slim": "locked"}
-
-
-def test_a_dockerfile_that_buildkit_rejects_is_noted(client: Client) -> None:
-    (client.root / "legacy/Dockerfile").write_text("FROM a AS\n")
-    (unclear,) = load(client.root).plan()["legacy"].unclear
-    assert unclear.text == "the file"
 
 
 def test_a_digest_that_a_bot_wrote_is_taken_over(client: Client, registry: FakeRegistry) -> None:

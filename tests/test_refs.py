@@ -108,6 +108,8 @@ def test_what_is_no_platform(text: str) -> None:
         ("python", "docker.io", "library/python", "docker.io/library/python:latest"),
         ("python:3.11-slim", "docker.io", "library/python", "docker.io/library/python:3.11-slim"),
         ("library/python", "docker.io", "library/python", "docker.io/library/python:latest"),
+        ("index.docker.io/library/python:3", "docker.io", "library/python", "docker.io/library/python:3"),
+        ("library/a/b:1", "docker.io", "library/a/b", "docker.io/library/a/b:1"),
         ("docker.io/python", "docker.io", "library/python", "docker.io/library/python:latest"),
         ("nvidia/cuda:12", "docker.io", "nvidia/cuda", "docker.io/nvidia/cuda:12"),
         ("localhost/x:1", "localhost", "x", "localhost/x:1"),

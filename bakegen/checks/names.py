@@ -29,7 +29,18 @@ def structure(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
     yield from froms(family, variants)
     yield from _group_members(family, variants)
     yield from _dockerfiles(variants)
+    yield from _patterns(family)
     yield from idle(variants)
+
+
+def _patterns(family: Family) -> Iterator[Fault]:
+    """Yield bases of one reference that disagree on the newer tags it may take: the lock has one entry for both."""
+    first: dict[str, str] = {}
+    for name, base in family.bases.items():
+        twin = first.setdefault(str(base.ref), name)
+        if base.tags != family.bases[twin].tags:
+            what = f"{name} and {twin} are both {base.ref}, but differ in 'tags'"
+            yield Fault(("bases", name), what, "give both the same, or use one base for all", on_key=True)
 
 
 def _images(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:

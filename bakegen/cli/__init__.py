@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from bakegen.errors import EXIT_CODES, BakegenError, Cancelled, CheckFailed
+from bakegen.errors import EXIT_CODES, BakegenError, Cancelled, CheckFailed, FilesError
 
 VERBS = ("build", "doctor", "graph", "list", "lock", "matrix", "render", "schema")
 
@@ -88,6 +88,9 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return Cancelled.exit_code
+    except OSError as error:  # of stdout: files have errors of their own
+        click.echo(f"error: the output cannot be written: {error.strerror or error}", err=True)
+        return FilesError.exit_code
     except SystemExit:  # click's answer to a pipe whose reader has seen enough; there is nothing to flush to any more
         return 0
     return result if isinstance(result, int) else 0

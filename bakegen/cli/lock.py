@@ -79,8 +79,8 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
 
     project = load(manifest)
     plan = project.with_lock(None).plan()
+    wants = wanted(plan, project.manifest.source)
     _tell_unclear(plan)
-    wants = wanted(plan)
     if check:
         _check(project, wants, remote=remote, as_json=as_json)
         return
@@ -91,12 +91,13 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
     now = datetime.now(UTC).replace(microsecond=0)
     with _registry(project) as registry:
         result = run(project, wants, Asked(upgrade, bases, min_age, in_place, from_dockerfiles), registry, now)
+    done = () if dry_run else result.apply()  # before anything is printed: a closed pipe must not keep it from the disk
     _show(result, wants, now, as_json=as_json)
-    for change in () if dry_run else result.apply():
+    for change in done:
         click.echo(f"wrote {change.path}", err=True)
     if dry_run:
         click.echo("nothing written", err=True)
-    elif any(step.state in {"locked", "moved"} for step in result.steps):
+    elif len(done) > 1 or any(step.state in {"locked", "moved"} for step in result.steps):
         click.echo("next: bakegen render (bakegen build renders by itself)", err=True)
 
 
@@ -113,8 +114,13 @@ def _registry(project: Project) -> Registry:
     from bakegen.engine.credentials import docker_credentials
     from bakegen.registry.client import Registry
 
+    told: set[str] = set()
+
     def on_wait(host: str, seconds: float) -> None:
-        click.echo(f"{host}: next try in {seconds:.0f} s", err=True)
+        line = f"{host}: next try in {seconds:.0f} s"
+        if line not in told:  # many requests wait for one host
+            told.add(line)
+            click.echo(line, err=True)
 
     settings = project.family.registries
     return Registry(
@@ -126,27 +132,34 @@ def _registry(project: Project) -> Registry:
 
 
 def _tell_unclear(plan: Plan) -> None:
-    for image in plan.images:
-        for item in image.unclear:
-            place = f"{image.dockerfile}:{item.line}:{item.column}"
-            click.echo(f"note: {place}: {item.text} cannot be locked: {item.why}", err=True)
+    notes = (
+        f"note: {image.dockerfile}:{item.line}:{item.column}: {item.text} cannot be locked: {item.why}"
+        for image in plan.images
+        for item in image.unclear
+    )
+    for note in dict.fromkeys(notes):  # images may share a Dockerfile
+        click.echo(note, err=True)
 
 
 def _check(project: Project, wants: Mapping[str, Wanted], *, remote: bool, as_json: bool) -> None:
     """Print what disagrees and exit with 1, or say that all is well."""
     from datetime import UTC, datetime
 
-    from bakegen.errors import CheckFailed
+    from bakegen.errors import CheckFailed, RegistryError
     from bakegen.locking import check
 
-    problems = check.offline(project, wants)
+    problems, silent = check.offline(project, wants), None
     if remote and project.lock:
-        with _registry(project) as registry:
-            problems += check.remote(wants, project.lock, registry, project.family.lock, datetime.now(UTC))
+        try:
+            with _registry(project) as registry:
+                problems += check.remote(wants, project.lock, registry, project.family.lock, datetime.now(UTC))
+        except RegistryError as error:
+            silent = error
+            problems += error.problems
     if as_json:
         click.echo(to_json([problem.as_json() for problem in problems]))
     if problems:
-        raise CheckFailed(*problems)
+        raise (RegistryError if silent else CheckFailed)(*problems)
     for written in check.unresolved(wants, project.lock) if project.lock else ():
         click.echo(f"note: {written} has no digest of a platform yet; `bakegen lock` asks the registry", err=True)
     where = "manifest, lock, rendered files" + (" and registries" if remote else "")

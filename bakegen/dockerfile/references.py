@@ -73,6 +73,11 @@ def externals(
     return tuple(f for f in found if isinstance(f, External)), tuple(f for f in found if isinstance(f, Unclear))
 
 
+def stage_names(dockerfile: Dockerfile) -> frozenset[str]:
+    """Return the names of the stages in lower case, as BuildKit compares them."""
+    return frozenset(_Finder(dockerfile, _NO_ARGS, "linux/amd64").stages)
+
+
 class _Finder:
     def __init__(self, dockerfile: Dockerfile, args: Mapping[str, str], platform: str) -> None:
         self.dockerfile = dockerfile

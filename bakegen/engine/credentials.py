@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,7 @@ def docker_credentials(env: Mapping[str, str] = os.environ) -> Credentials:
     The file is read now, a helper only when a host of its own is asked for. Raises RegistryError when the file, or
     the variable (which docker reads since https://github.com/docker/cli/pull/6008), is not JSON.
     """
-    home = env.get("HOME") or env.get("USERPROFILE")
-    directory = Path(env.get("DOCKER_CONFIG") or Path(home or Path.home()) / ".docker")
-    file = directory / "config.json"
+    file = _directory(env) / "config.json"
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
@@ -46,6 +45,15 @@ def docker_credentials(env: Mapping[str, str] = os.environ) -> Credentials:
         overrides=_object(env.get("DOCKER_AUTH_CONFIG", ""), "DOCKER_AUTH_CONFIG"),
         source=str(file),
     )
+
+
+def _directory(env: Mapping[str, str]) -> Path:
+    """Return docker's directory; for a user without a home one that does not exist."""
+    home = env.get("HOME") or env.get("USERPROFILE")
+    if not (env.get("DOCKER_CONFIG") or home):
+        with suppress(RuntimeError):
+            home = str(Path.home())
+    return Path(env.get("DOCKER_CONFIG") or Path(home or os.devnull) / ".docker")
 
 
 def ask_helper(name: str, server: str, *, env: Mapping[str, str], config: Path) -> Login | None:

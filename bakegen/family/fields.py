@@ -119,8 +119,8 @@ def _registry_host(text: str) -> str:
         ) from None
     if text in {"index.docker.io", "registry-1.docker.io", "hub.docker.com"}:
         raise ValueError(f"{text!r}: write docker.io, as references do")
-    if ref.registry != text:
-        raise ValueError(f"{text!r} is not the host of a registry: a host has a dot or a port, or is localhost")
+    if ref.registry != text or text != text.lower():
+        raise ValueError(f"{text!r} is not the host of a registry: lower case, with a dot or a port, or localhost")
     return text
 
 

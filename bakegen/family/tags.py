@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 
 Version = tuple[tuple[int, ...], ...]
+#: https://github.com/distribution/reference/blob/main/regexp.go; a registry may list anything
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 def version_in(pattern: str, tag: str) -> Version | None:
@@ -24,7 +26,7 @@ def newest(pattern: str, current: str, tags: Iterable[str]) -> str:
     """Return the newest of ``tags`` that matches as precisely as ``current`` does; ``current`` where none is newer."""
     best, best_version = current, version_in(pattern, current) or ()
     for tag in tags:
-        version = version_in(pattern, tag)
+        version = version_in(pattern, tag) if _TAG.fullmatch(tag) else None
         if version and list(map(len, version)) == list(map(len, best_version)) and version > best_version:
             best, best_version = tag, version
     return best

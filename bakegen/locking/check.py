@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from bakegen.errors import Problem, Where
+from bakegen.errors import Problem, Where, by_place
 from bakegen.family import LockSettings
 from bakegen.lock import LOCK, Lock, Pin
+from bakegen.locking.report import short
 from bakegen.locking.update import fits
 from bakegen.locking.wanted import Wanted
 from bakegen.project import Project
-from bakegen.registry.client import Registry
 from bakegen.registry.workers import concurrently
 
+if TYPE_CHECKING:
+    from bakegen.registry.client import Registry
+
 _LOCK_IT = "run: bakegen lock"
-_NAMED = 24  # images that one problem lists
 
 
 def offline(project: Project, wanted: Mapping[str, Wanted]) -> tuple[Problem, ...]:
@@ -24,12 +28,12 @@ def offline(project: Project, wanted: Mapping[str, Wanted]) -> tuple[Problem, ..
     lock = project.lock
     if lock is None:
         return (Problem(f"there is no {LOCK}", next=_LOCK_IT),)
-    found = [problem for want in wanted.values() for problem in _of_pin(project, want, lock)]
+    found = [problem for want in wanted.values() for problem in _of_pin(want, lock)]
     for written in lock.pins.keys() - wanted.keys():
         what = f"{written} is locked, but the family does not name it any more"
         found.append(Problem(what, lock.places.get(written), next=_LOCK_IT))
     if found:
-        return tuple(sorted(found, key=lambda problem: str(problem.where)))
+        return tuple(sorted(found, key=by_place))
     return tuple(
         Problem("this file is not what manifest and lock describe", Where(change.path), next="run: bakegen render")
         for change in project.changes()
@@ -41,12 +45,10 @@ def unresolved(wanted: Mapping[str, Wanted], lock: Lock) -> tuple[str, ...]:
     return tuple(written for written, want in wanted.items() if _is_bare(lock.pins.get(written)) and want.platforms)
 
 
-def _of_pin(project: Project, want: Wanted, lock: Lock) -> Iterator[Problem]:
+def _of_pin(want: Wanted, lock: Lock) -> Iterator[Problem]:
     pin = lock.pins.get(want.written)
     if pin is None:
-        source = project.manifest.source
-        where = [*(source.where(("bases", name)) for name in want.bases), *want.places][0]
-        yield Problem(f"{want.written} is not in {LOCK}", where, next=_LOCK_IT)
+        yield Problem(f"{want.written} is not in {LOCK}", next(iter(want.places), None), next=_LOCK_IT)
         return
     place = lock.places.get(want.written)
     if not fits(want, pin):
@@ -100,7 +102,8 @@ def _at_registry(
         return Problem(what, place, concerned(want), "its digest is still there; take another tag before it goes")
     if now in left or _same(pin, found := registry.platforms(pin.resolved)) or not set(left).isdisjoint(found.values()):
         return None
-    return Problem(f"{want.written} has moved: {pin.digest} is now {now}", place, concerned(want), upgrade)
+    what = f"{want.written} has moved: {short(pin.digest)} is now {short(now)}"
+    return Problem(what, place, concerned(want), upgrade)
 
 
 def _same(pin: Pin, found: Mapping[str, str]) -> bool:
@@ -109,6 +112,8 @@ def _same(pin: Pin, found: Mapping[str, str]) -> bool:
 
 
 def concerned(want: Wanted) -> str:
-    """Return the images that a reference concerns, as a line."""
-    more = f" and {len(want.images) - _NAMED} more" if len(want.images) > _NAMED else ""
-    return f"images: {', '.join(want.images[:_NAMED])}{more}" if want.images else "no image uses it"
+    """Return the images that a reference concerns, in lines of 80 columns below a problem."""
+    if not want.images:
+        return "no image uses it"
+    text = f"images: {', '.join(want.images)}"
+    return "\n    ".join(textwrap.wrap(text, 76, break_long_words=False, break_on_hyphens=False))

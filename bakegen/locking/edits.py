@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from bakegen import external
 from bakegen.dockerfile.parser import DockerfileError, parse
@@ -19,8 +19,10 @@ from bakegen.locking.wanted import Wanted
 from bakegen.plan import Plan, PlannedImage
 from bakegen.project import Project
 from bakegen.refs import ImageRef
-from bakegen.registry.client import Registry
 from bakegen.tree import Tree
+
+if TYPE_CHECKING:
+    from bakegen.registry.client import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,10 @@ def in_place(plan: Plan, before: Lock, lock: Lock, tree: Tree) -> InPlace:
 
 
 def _items(plan: Plan, tree: Tree) -> Iterator[tuple[PlannedImage, External]]:
-    """Yield what hand-written Dockerfiles name, with spans in their exact texts; none in what is not UTF-8."""
+    """Yield what hand-written Dockerfiles name, with spans in their exact texts."""
     for image in plan.images:
-        exact = tree.text(image.dockerfile) is not None
-        for item in (external.found(image, plan.images, plan.family, tree) if exact else image).externals:
-            yield image, item if exact else replace(item, span=None)
+        for item in external.found(image, plan.images, plan.family, tree).externals:
+            yield image, item
 
 
 def taken_over(
@@ -81,12 +82,16 @@ def taken_over(
     What a generated Dockerfile names must differ from what bakegen renders in tag and digest only. Two Dockerfiles that
     name different new digests for one base are a ManifestError, as is a tag that the manifest does not take.
     """
-    steps = update.locked(wanted, project.lock or Lock({}), registry, now)
+    skip = frozenset(project.family.lock.skip)
+    steps = update.locked(wanted, project.lock or Lock({}), registry, now, skip=skip)
     asked = _asked(project.with_lock(update.lock_of(steps)), tree)
-    return tuple(
-        _taken(wanted[step.written], step, asked[step.written], registry, now) if step.written in asked else step
-        for step in steps
-    )
+    taken = []
+    for step in steps:
+        new = asked.get(step.written)
+        taken.append(_taken(wanted[step.written], step, new, registry, now) if new else step)
+        if new and (pin := taken[-1].after) and not skip.isdisjoint({pin.digest, *pin.platforms.values()}):
+            raise update.refused(wanted[step.written], pin, next(iter(new.values())))
+    return tuple(taken)
 
 
 def _taken(want: Wanted, step: Step, new: Mapping[ImageRef, Where], registry: Registry, now: datetime) -> Step:
@@ -108,7 +113,7 @@ def _taken(want: Wanted, step: Step, new: Mapping[ImageRef, Where], registry: Re
         what = f"{ref.tag} is not a tag that the manifest takes for {want.written}"
         tip = "write the new tag into the manifest and run: bakegen lock; or allow such tags with 'tags'"
         raise ManifestError(Problem(what, where, next=tip))
-    return Step(want.written, "moved", step.before, after)
+    return Step(want.written, "moved" if step.before else "locked", step.before, after)
 
 
 def _asked(project: Project, tree: Tree) -> dict[str, dict[ImageRef, Where]]:
@@ -120,20 +125,23 @@ def _asked(project: Project, tree: Tree) -> dict[str, dict[ImageRef, Where]]:
         text = tree.text(image.dockerfile) if image.generated else None
         if text is None:
             continue
-        for ours, theirs in zip(_named(rendered[image.dockerfile], image), _named(text, image), strict=False):
-            if ours.written == theirs.written or ours.written not in written:
-                continue
-            new = ImageRef.parse(theirs.written)
-            if new.name == ImageRef.parse(ours.written).name:
-                places = asked.setdefault(written[ours.written], {})
-                places.setdefault(new, Where(image.dockerfile, theirs.line, theirs.column))
+        ours, theirs = _named(rendered[image.dockerfile], image), _named(text, image)
+        refs = [(ImageRef.parse(a.written), ImageRef.parse(b.written)) for a, b in zip(ours, theirs, strict=False)]
+        if len(ours) != len(theirs) or any(a.name != b.name for a, b in refs):
+            what = "this file differs from what bakegen renders in more than tags and digests"
+            tip = "change the manifest instead, then run: bakegen render"
+            raise ManifestError(Problem(what, Where(image.dockerfile), next=tip))
+        for item, (old, new) in zip(theirs, refs, strict=True):
+            if old != new and str(old) in written:
+                place = Where(image.dockerfile, item.line, item.column)
+                asked.setdefault(written[str(old)], {}).setdefault(new, place)
     return asked
 
 
-def _named(text: str, image: PlannedImage) -> Iterator[External]:
+def _named(text: str, image: PlannedImage) -> list[External]:
     try:
         found, _ = externals(parse(text), {}, (*image.platforms, DEFAULT_PLATFORM)[0])
     except DockerfileError as error:
         where = Where(image.dockerfile, error.line, error.column)
         raise ManifestError(Problem(str(error), where, next="run: bakegen render")) from None
-    return (item for item in found if item.kind == "from")
+    return [item for item in found if item.kind == "from"]

@@ -69,7 +69,7 @@ def bases(wanted: Mapping[str, Wanted], lock: Lock | None, now: datetime) -> lis
             "bases": list(want.bases),
             "locked": str(lock.pinned(want.ref)).partition("@")[0] if lock and pin else None,
             "digest": pin.digest if pin else None,
-            "days": (now - pin.first_seen).days if pin else None,
+            "days": max((now - pin.first_seen).days, 0) if pin else None,
             "waiting": len(pin.waiting) if pin else 0,
             "images": list(want.images),
         }
@@ -91,13 +91,13 @@ def _news(step: Step, now: datetime) -> Iterator[str]:
     elif step.state == "moved" and before and after:
         if before.resolved != after.resolved:
             yield f"moved {before.resolved.tag} -> {after.resolved.tag}"
-        yield f"moved {_short(before)} -> {_short(after)}, first seen {age(after, now)}"
+        yield f"moved {short(before.digest)} -> {short(after.digest)}, first seen {age(after, now)}"
     elif step.state == "waiting" and after:
         newest = after.waiting[-1]
         tag = "" if newest.resolved == after.resolved else f" ({newest.resolved.tag})"
-        yield f"stays at {_short(after)}: {_short(newest)}{tag} was first seen {age(newest, now)}"
+        yield f"stays at {short(after.digest)}: {short(newest.digest)}{tag} was first seen {age(newest, now)}"
     elif step.state == "gone" and after:
-        yield f"stays at {_short(after)}: the registry does not have the tag {after.resolved.tag} any more"
+        yield f"stays at {short(after.digest)}: the registry does not have the tag {after.resolved.tag} any more"
     elif step.state == "dropped":
         yield "dropped: the family does not name it any more"
 
@@ -106,8 +106,9 @@ def _plain(pin: Pin | None) -> dict[str, Any] | None:
     return pin.model_dump(mode="json", exclude_none=True) if pin else None
 
 
-def _short(seen: Seen) -> str:
-    return seen.digest.removeprefix("sha256:")[:_SHORT]
+def short(digest: str) -> str:
+    """Return as much of a digest as tells two apart."""
+    return digest.removeprefix("sha256:")[:_SHORT]
 
 
 def _wrapped(head: str, words: Iterable[str]) -> list[str]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bakegen import files
-from bakegen.errors import Problem, UsageError, Where
+from bakegen.errors import FilesError, ManifestError, Problem, UsageError, Where
 from bakegen.family.load import nearest
 from bakegen.files import Change, DiskTree, ExactTree
 from bakegen.lock import LOCK, Lock, write
@@ -17,7 +18,9 @@ from bakegen.locking.update import Step, lock_of
 from bakegen.locking.wanted import Wanted
 from bakegen.plan import match
 from bakegen.project import Project
-from bakegen.registry.client import Registry
+
+if TYPE_CHECKING:
+    from bakegen.registry.client import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,11 @@ class Result:
     left: tuple[Where, ...] = ()
 
     def apply(self) -> tuple[Change, ...]:
-        """Write the changes, all or none, and return them."""
+        """Write the changes, all or none, and return them. A file that is not what was read is a FilesError."""
+        for change in self.changes:
+            if files.read_text(self.root, change.path) != change.old:
+                what = "another program has changed this file meanwhile"
+                raise FilesError(Problem(what, Where(change.path), next="run the command again"))
         files.apply(self.root, self.changes)
         return self.changes
 
@@ -53,26 +60,44 @@ def run(project: Project, wanted: Mapping[str, Wanted], asked: Asked, registry: 
     plan = project.with_lock(None).plan()
     steps = _steps(project, wanted, asked, registry, now)
     lock = lock_of(steps)
-    project.with_lock(lock).plan()  # a version that the images cannot stand on is refused before it is written
-    todo: tuple[Change, ...] = ()
+    changed: dict[str, Change] = {}
     left: tuple[Where, ...] = ()
     if asked.in_place:
         tree = ExactTree(project.root)
         done = edits.in_place(plan, project.lock or Lock({}), lock, tree)
         lock, left = done.lock, done.left
-        todo = tuple(Change(path, tree.text(path), text) for path, text in sorted(done.texts.items()))
-    return Result(project.root, steps, (*files.changes(project.root, {LOCK: write(lock)}), *todo), left)
+        for path, text in sorted(done.texts.items()):
+            real = files.resolved(project.root, path)  # a link stays one
+            changed[real] = Change(real, tree.text(path), text)
+    else:
+        _check(project, lock, steps)
+    old, new = project.lock.text if project.lock else None, write(lock)
+    if old is None or old.replace("\r\n", "\n") != new:
+        real = files.resolved(project.root, LOCK)
+        changed = {real: Change(real, old, new), **changed}
+    return Result(project.root, steps, tuple(changed.values()), left)
+
+
+def _check(project: Project, lock: Lock, steps: Iterable[Step]) -> None:
+    """Raise a ManifestError for a lock that the images cannot stand on, such as one that moves Python under them."""
+    try:
+        project.with_lock(lock).plan()
+    except ManifestError as error:
+        moved = [s for s in steps if s.before and s.after and s.before.resolved.tag != s.after.resolved.tag]
+        tip = "narrow its 'tags', or name what else to move: bakegen lock --upgrade BASE"
+        hints = [Problem(f"'tags' leads {s.written} to {s.after.resolved.tag}", next=tip) for s in moved if s.after]
+        raise ManifestError(*error.problems, *hints) from None
 
 
 def _steps(
     project: Project, wanted: Mapping[str, Wanted], asked: Asked, registry: Registry, now: datetime
 ) -> tuple[Step, ...]:
-    lock = project.lock or Lock({})
+    lock, settings = project.lock or Lock({}), project.family.lock
     if asked.from_dockerfiles:
         return edits.taken_over(project, wanted, DiskTree(project.root), registry, now)
     if not asked.upgrade:
-        return update.locked(wanted, lock, registry, now)
-    settings, chosen = project.family.lock, select(wanted, asked.bases)
+        return update.locked(wanted, lock, registry, now, skip=settings.skip)
+    chosen = select(wanted, asked.bases)
     min_age = timedelta(days=settings.min_age if asked.min_age is None else asked.min_age)
     if asked.in_place:  # moves what is written by hand in Dockerfiles, by writing it there again
         wanted = {name: replace(want, by_hand=bool(want.by_hand and want.bases)) for name, want in wanted.items()}

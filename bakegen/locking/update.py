@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
-from bakegen.errors import Problem, RegistryError
+from bakegen.errors import ManifestError, Problem, RegistryError, Where
 from bakegen.family.tags import newest, version_in
 from bakegen.lock import Lock, Pin, Seen
 from bakegen.locking.wanted import Wanted
 from bakegen.refs import ImageRef
-from bakegen.registry.client import Registry
 from bakegen.registry.workers import concurrently
+
+if TYPE_CHECKING:
+    from bakegen.registry.client import Registry  # its urllib3 takes 0.05 s, which an offline check need not
 
 _Known = TypeVar("_Known", bound=Seen)
 State = Literal[
@@ -43,12 +46,14 @@ def lock_of(steps: Collection[Step]) -> Lock:
     return Lock({step.written: step.after for step in steps if step.after})
 
 
-def locked(wanted: Mapping[str, Wanted], lock: Lock, registry: Registry, now: datetime) -> tuple[Step, ...]:
+def locked(
+    wanted: Mapping[str, Wanted], lock: Lock, registry: Registry, now: datetime, *, skip: Collection[str] = ()
+) -> tuple[Step, ...]:
     """Return the steps to a lock that knows all that is wanted and nothing else; what it knows stays as it is.
 
     Raises RegistryError with everything that the registries cannot answer.
     """
-    work = _Work(lock, registry, now)
+    work = _Work(lock, registry, now, skip=frozenset(skip))
     return (*concurrently(work.complete, wanted.values()), *_dropped(wanted, lock))
 
 
@@ -77,18 +82,26 @@ def fits(want: Wanted, pin: Pin) -> bool:
     return tag == want.ref.canonical.tag or bool(want.tags and tag and version_in(want.tags, tag))
 
 
+def refused(want: Wanted, seen: Seen, where: Where | None) -> ManifestError:
+    """Return the error for a digest that the manifest skips, where there is no other one to take."""
+    what = f"{want.written} is {seen.digest} now, which lock.skip of the manifest names"
+    return ManifestError(Problem(what, where, next="write another tag or a digest, or leave it out of lock.skip"))
+
+
 def _dropped(wanted: Mapping[str, Wanted], lock: Lock) -> list[Step]:
     return [Step(written, "dropped", pin) for written, pin in lock.pins.items() if written not in wanted]
 
 
 def look(registry: Registry, want: Wanted, ref: ImageRef, now: datetime) -> Seen:
     """Return what a registry has behind a tag or digest; RegistryError when it is not for all platforms."""
-    manifest = registry.manifest(ref)
-    found = registry.platforms(ref)
+    with _at(want):
+        manifest = registry.manifest(ref)
+        found = registry.platforms(ref)
     if missing := [name for name in want.platforms if name not in found]:
         what = f"{want.written} is not there for {', '.join(missing)}"
         why = f"it is for {', '.join(sorted(found)) or 'no platform'}"
-        raise RegistryError(Problem(what, why=why, next="change 'platforms' of the images, or take another base"))
+        tip = "change the platforms that are built, or take another image"
+        raise RegistryError(Problem(what, next(iter(want.places), None), why, tip))
     return Seen(
         resolved=replace(ref, digest=None),
         digest=manifest.digest,
@@ -96,6 +109,18 @@ def look(registry: Registry, want: Wanted, ref: ImageRef, now: datetime) -> Seen
         platforms={name: found[name] for name in want.platforms},
         first_seen=now,
     )
+
+
+@contextmanager
+def _at(want: Wanted) -> Iterator[None]:
+    """Give what a registry says about a reference the place where that is written."""
+    try:
+        yield
+    except RegistryError as error:
+        place = next(iter(want.places), None)
+        raise type(error)(
+            *(replace(p, where=place) if want.ref.path in p.what else p for p in error.problems)
+        ) from None
 
 
 class _Work:
@@ -110,7 +135,8 @@ class _Work:
         skip: frozenset[str] = frozenset(),
     ) -> None:
         self.lock, self.registry, self.now, self.min_age, self.skip = lock, registry, now, min_age, skip
-        self.by_tag = {str(pin.resolved): pin for pin in lock.pins.values()}
+        pins = ((ImageRef.parse(written), pin) for written, pin in lock.pins.items())
+        self.by_tag = {str(pin.resolved): pin for ref, pin in pins if ref.digest is None}
 
     def complete(self, want: Wanted) -> Step:
         """Return the step that gives a reference a pin with all its platforms; a pin keeps its digest."""
@@ -127,7 +153,8 @@ class _Work:
             return step
         pin = step.after
         tag = self._newest_tag(want, pin)
-        digest = self.registry.digest(tag)
+        with _at(want):
+            digest = self.registry.digest(tag)
         if digest is None:
             return replace(step, state="gone")
         return self._moved(want, step, self._known(want, pin, tag, digest))
@@ -138,7 +165,10 @@ class _Work:
         twin = self.by_tag.get(str(replace(canonical, digest=None)))
         if twin and canonical.digest in {None, twin.digest} and set(want.platforms) <= twin.platforms.keys():
             return twin.model_copy(update={"platforms": {name: twin.platforms[name] for name in want.platforms}})
-        return Pin(**dict(look(self.registry, want, canonical, self.now)))
+        seen = look(self.registry, want, canonical, self.now)
+        if self._skipped(seen):
+            raise refused(want, seen, next(iter(want.places), None))
+        return Pin(**dict(seen))
 
     def _newest_tag(self, want: Wanted, pin: Pin) -> ImageRef:
         """Return the newest tag that the family takes, with its registry and repository."""
@@ -152,19 +182,18 @@ class _Work:
 
         Nothing where it means the pin, or an index that differs from the last one only in platforms of others.
         """
-        if (tag, digest) == (pin.resolved, pin.digest) or digest in self.skip:
+        if (tag, digest) == (pin.resolved, pin.digest):
             return ()
         waiting = tuple(seen for seen in pin.waiting if not self._skipped(seen))
         last = waiting[-1] if waiting else pin
-        if (tag, digest) == (last.resolved, last.digest):
+        if digest in self.skip or (tag, digest) == (last.resolved, last.digest):
             return waiting
         seen = look(self.registry, want, tag, self.now)
-        if self._skipped(seen):
+        same = (seen.resolved, seen.platforms) == (last.resolved, last.platforms)
+        if self._skipped(seen) or (same and self._exists(last)):
             return waiting
-        if (seen.resolved, seen.platforms) != (last.resolved, last.platforms):
+        if not same:
             return (*waiting, seen)
-        if self._exists(last):
-            return waiting
         # the same images under a new index, and the old index is deleted: their age is what counts
         return (*waiting[:-1], seen.model_copy(update={"first_seen": last.first_seen}))
 
@@ -172,8 +201,8 @@ class _Work:
         """Return the step to the newest of what is known that is old enough and still there."""
         pin = cast("Pin", kept.after)
         for index, seen in reversed(list(enumerate(known))):
-            old_enough = self.now - seen.first_seen >= self.min_age or seen.platforms == pin.platforms
-            if old_enough and (seen is known[-1] or self._exists(seen)):
+            old_enough = not self.min_age or self.now - seen.first_seen >= self.min_age
+            if (old_enough or seen.platforms == pin.platforms) and self._exists(seen):
                 whole = dict(self._whole(want, seen))
                 after = Pin(**whole, previous=pin.digest, waiting=known[index + 1 :])
                 return Step(want.written, "moved", kept.before, after)

@@ -54,6 +54,8 @@ class Patience:
     def _last(self, host: str, gate: _Gate, outcome: Answer | Unanswered, asked: float | None) -> Answer:
         """Return an answer that there will be no better one than; raise RegistryError for what is none."""
         if isinstance(outcome, Unanswered):
+            if outcome.transient:  # silent three times: nobody else need wait as long to hear the same
+                gate.close(outcome.problem, self._seconds)
             raise RegistryError(outcome.problem) from outcome
         if outcome.status == TOO_MANY:
             problem = problems.limited(host, asked, self._seconds)

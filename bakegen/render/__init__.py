@@ -72,7 +72,9 @@ def parent_names(image: PlannedImage) -> tuple[str, ...]:
     if image.parent is None:
         return ()
     name = ImageRef.parse(image.from_ref).context_name
-    return (name,) if image.generated else (name, image.parent)  # FROM base, the way bake files are written by hand
+    if image.generated or image.parent in image.stages:
+        return (name,)
+    return (name, image.parent)  # FROM base, the way bake files are written by hand
 
 
 def dockerfile_in_context(image: PlannedImage) -> str:
