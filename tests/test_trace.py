@@ -140,6 +140,13 @@ def test_sole_target_has_no_prefix() -> None:
     ]
 
 
+def test_sole_target_of_a_record_without_marks() -> None:
+    found = trace((RECORDED / "single.ndjson").read_bytes().splitlines())
+    assert found.images == ()
+    assert {item.images for item in found.steps} == {()}
+    assert [item.title for item in found.steps if item.counted]
+
+
 def test_platforms_are_steps_of_their_own() -> None:
     lines = [mark("a"), *ran("d1", "[linux/amd64 1/2] RUN x", 1, 2), *ran("d2", "[linux/arm64 1/2] RUN x", 1, 4)]
     assert [(item.platform, item.seconds) for item in trace(lines).steps] == [
