@@ -220,6 +220,18 @@ def test_target_that_is_done_stops_following_a_shared_step() -> None:
     assert only.seconds == pytest.approx(0.8)
 
 
+def test_step_of_another_build_on_the_engine() -> None:
+    """A base that somebody else's build has already loaded comes with the times of that build."""
+    lines = [
+        mark("a"),
+        *ran("d1", "[internal] load build definition from Dockerfile", 100, 101),
+        *ran("d2", "[1/2] FROM docker.io/library/python:3.11", 1, 2),
+        *ran("d3", "[2/2] RUN x", 90, 103, inputs=["d2"]),
+    ]
+    found = trace(lines)
+    assert (found.seconds, step(found, "RUN x").seconds, step(found, "FROM").seconds) == (3.0, 3.0, 0.0)
+
+
 def test_what_was_moved() -> None:
     def status(digest: str, part: str, current: int) -> bytes:
         return json.dumps({"statuses": [{"vertex": digest, "id": part, "current": current, "total": 0}]}).encode()

@@ -146,7 +146,7 @@ def _step(group: _Group, order: Mapping[str, int]) -> Step:
         cached=any(part.ended for part in final) and not any(part.fresh for part in seen),
         failed=failed,
         cancelled=not failed and any(part.stopped and (numbered or not part.ended) for part in final),
-        intervals=_merged(run for bake, _, part in group.parts for run in part.intervals(bake.until)),
+        intervals=_merged(run for bake, _, part in group.parts for run in part.intervals(bake.since, bake.until)),
         caches=caches_of(name.text),
         moved=sum(sum(part.moved.values()) for part in seen),
         log=tuple(line for part in seen for line in part.log),

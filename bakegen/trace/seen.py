@@ -22,6 +22,7 @@ _BYTES = (
     "sending tarball",
 )  # statuses whose numbers are bytes on the move
 _OPTIONAL = ("importing cache", "exporting cache")  # may fail without failing the build
+_FIRST = ("load local bake definitions", "load remote bake definitions", "load build definition from")
 _UNPREFIXED = "[internal] load build definition"
 _OF_THE_BAKE = ("load local bake definitions", "load remote bake definitions")
 
@@ -74,10 +75,15 @@ class Seen:
         """Whether it was stopped, or was still running when the record ended."""
         return bool(self._broken())
 
-    def intervals(self, until: float) -> list[tuple[float, float]]:
-        """Return when it ran; what was still running when the record ended did so ``until`` then."""
-        done = [(start, run.end) for start, run in self.runs.items() if run.end is not None and not run.stopped]
-        return done + [(start, max(start, until) if end is None else end) for start, end in self._broken()]
+    def intervals(self, since: float, until: float) -> list[tuple[float, float]]:
+        """Return when it ran in this bake; what was still running when the record ended did so ``until`` then.
+
+        A step that another build is at, or was, on the same engine has that one's times: what is before ``since`` is not
+        this bake's.
+        """
+        runs = [(start, run.end) for start, run in self.runs.items() if run.end is not None and not run.stopped]
+        runs += [(start, max(start, until) if end is None else end) for start, end in self._broken()]
+        return [(max(start, since), max(end, since)) for start, end in runs]
 
     def _broken(self) -> list[tuple[float, float | None]]:
         """Return the intervals that did not end well and count.
@@ -93,11 +99,12 @@ class Seen:
 
 @dataclass(slots=True)
 class Bake:
-    """One bake: what it solved, who stands on whom (None: not known), its vertexes and the time of its last sign of life."""
+    """One bake: what it solved, who stands on whom (None: not known), its vertexes, its first and last sign of life."""
 
     solved: tuple[str, ...] = ()
     parents: Mapping[str, tuple[str, ...]] | None = None
     seen: dict[str, Seen] = field(default_factory=dict)
+    since: float = 0.0
     until: float = 0.0
     _lines: LogLines = field(default_factory=LogLines)
 
@@ -121,6 +128,16 @@ class Bake:
         # a record from before bakes were marked, of one target: its steps are of an image whose name nobody knows
         nameless = not self.solved and any(name.startswith(_UNPREFIXED) for name in written)
         names = {name: self._parse(name, nameless=nameless) for name in written}
+        self.since = min(
+            (
+                start
+                for seen in self.seen.values()
+                for name in seen.written
+                if _reads(names[name])
+                for start in seen.runs
+            ),
+            default=0.0,
+        )
         for digest, seen in self.seen.items():
             for name in sorted(seen.written):
                 seen.names.setdefault(names[name].target, names[name])
@@ -163,6 +180,11 @@ def bakes(lines: Iterable[bytes]) -> list[Bake]:
     for bake in found:
         bake.close()
     return [bake for bake in found if bake.seen or bake.solved]
+
+
+def _reads(name: StepName) -> bool:
+    """Return whether a step reads what is to be built: no other build has it, and every bake begins with it."""
+    return name.internal and name.text.startswith(_FIRST)
 
 
 def _mark(line: bytes) -> Bake | None:
