@@ -35,9 +35,14 @@ DEFINITION: dict[str, dict[str, Any]] = {
 FAKE = """\
 import json, os, pathlib, sys, time
 here = pathlib.Path(__file__).parent
-(here / "calls.ndjson").open("a").write(json.dumps(sys.argv[1:]) + "\\n")
+with (here / "calls.ndjson").open("a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
 if "inspect" in sys.argv:
     print(os.environ.get("INSPECT", "Name: default\\nDriver: docker"))
+elif "du" in sys.argv:
+    print((here / "du.json").read_text() if (here / "du.json").exists() else "")
+elif "info" in sys.argv:
+    print("8")
 elif "--print" in sys.argv:
     print((here / "print.json").read_text())
 elif (here / "limit").exists() and len(sys.argv[sys.argv.index("--"):]) - 1 > int((here / "limit").read_text()):
@@ -128,7 +133,14 @@ def test_success(docker: Docker, tmp_path: Path) -> None:
         ("web", "built", 0, 1),
     ]
     assert [image.digest for image in result.images] == ["", "sha256:abc", ""]
-    assert (result.directory / "events.ndjson").read_bytes() == (RECORDED / "family.ndjson").read_bytes()
+    mark, *lines = (result.directory / "events.ndjson").read_bytes().splitlines(keepends=True)
+    assert b"".join(lines) == (RECORDED / "family.ndjson").read_bytes()
+    assert json.loads(mark)["bakegen"] == {
+        "bake": "1",
+        "targets": ["base", "asr", "web"],
+        "solved": ["base", "asr", "web"],
+        "parents": {"base": [], "asr": ["base"], "web": ["base"]},
+    }
     log = (result.directory / "logs" / "asr.log").read_text()
     assert log == "==> RUN seq 1 25 > /out; echo compiled\ncompiled\n"
     assert (result.directory / "logs" / "base.log").read_text().endswith("\ninstalling\n")
@@ -319,3 +331,50 @@ def test_outside_the_main_thread(docker: Docker, tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert found == ["built"]
+
+
+def caches_json(root: Path) -> dict[str, Any]:
+    (path,) = root.glob(".bakegen/runs/*/caches.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+MOUNT = {
+    "Type": "exec.cachemount",
+    "Description": 'cached mount /c from exec x with id "/pip"',
+    "Size": "4.096kB",
+    "LastUsedAt": "now",
+    "CreatedAt": "then",
+    "Reclaimable": True,
+}
+
+
+def test_what_is_recorded_of_the_engine(docker: Docker, tmp_path: Path) -> None:
+    docker.says("family")
+    (docker.folder / "du.json").write_text(json.dumps(MOUNT) + "\n" + json.dumps({**MOUNT, "Size": "0B"}))
+    build(request(tmp_path, ("asr", "web", "base")), docker_cmd=docker.command, world=WORLD)
+    result, caches = result_json(tmp_path), caches_json(tmp_path)
+    assert result["cpus"] == 8
+    assert result["parents"] == {"base": [], "asr": ["base"], "web": ["base"]}
+    assert caches["version"] == 1
+    assert caches["before"] == caches["after"]
+    known = {"id": "pip", "bytes": 4096, "last_used": "now", "created": "then", "description": MOUNT["Description"]}
+    assert caches["after"] == [known, {**known, "bytes": None}]
+
+
+def test_engine_that_does_not_say(docker: Docker, tmp_path: Path) -> None:
+    """A builder that is elsewhere has cores of its own, and one that cannot be asked fails no build."""
+    docker.says("family")
+    (docker.folder / "du.json").mkdir()
+    inspected: Future[Builder] = Future()
+    inspected.set_result(Builder("far", "kubernetes"))
+    build(request(tmp_path, ("asr", "web", "base")), docker_cmd=docker.command, builder=inspected, world=WORLD)
+    assert result_json(tmp_path)["cpus"] is None
+    assert caches_json(tmp_path) == {"version": 1, "before": None, "after": None}
+
+
+def test_cache_mounts_are_asked_for_again_only_when_steps_ran(docker: Docker, tmp_path: Path) -> None:
+    docker.says("cached")
+    build(request(tmp_path, ("asr", "web", "base")), docker_cmd=docker.command, world=WORLD)
+    calls = [json.loads(line) for line in (docker.folder / "calls.ndjson").read_text().splitlines()]
+    assert len([call for call in calls if "du" in call]) <= 1
