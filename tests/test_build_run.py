@@ -128,7 +128,14 @@ def test_success(docker: Docker, tmp_path: Path) -> None:
         ("web", "built", 0, 1),
     ]
     assert [image.digest for image in result.images] == ["", "sha256:abc", ""]
-    assert (result.directory / "events.ndjson").read_bytes() == (RECORDED / "family.ndjson").read_bytes()
+    mark, *lines = (result.directory / "events.ndjson").read_bytes().splitlines(keepends=True)
+    assert b"".join(lines) == (RECORDED / "family.ndjson").read_bytes()
+    assert json.loads(mark)["bakegen"] == {
+        "bake": "1",
+        "targets": ["base", "asr", "web"],
+        "solved": ["base", "asr", "web"],
+        "parents": {"base": [], "asr": ["base"], "web": ["base"]},
+    }
     log = (result.directory / "logs" / "asr.log").read_text()
     assert log == "==> RUN seq 1 25 > /out; echo compiled\ncompiled\n"
     assert (result.directory / "logs" / "base.log").read_text().endswith("\ninstalling\n")

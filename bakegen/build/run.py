@@ -61,6 +61,7 @@ class _Work:
     docker: tuple[str, ...]
     definition: Definition
     lineage: Mapping[str, frozenset[str]]
+    parents: Mapping[str, tuple[str, ...]]
     files: tuple[Path, ...]
     exported: frozenset[str]
     first: frozenset[str]
@@ -112,7 +113,9 @@ def build(
         watch = Watch(tracker, directory)
         unpacks = found is not None and found.holds_zstd and not (request.stamp and directory.has_built(request.stamp))
         first = first_exports(exported, lineage) if unpacks else frozenset[str]()
-        work = _Work(request, docker, definition, lineage, files, exported, first, watch, wish, world.clock, display)
+        work = _Work(
+            request, docker, definition, lineage, links, files, exported, first, watch, wish, world.clock, display
+        )
         return _run(work, world.today())
 
 
@@ -198,6 +201,7 @@ def _bake(
     solved = union(wave, work.lineage)
     metadata = work.watch.directory.path / f"metadata-{label}.json"
     tracker.begin(solved)
+    work.watch.directory.mark(label, wave, [name for name in work.lineage if name in solved], work.parents)
     text, returncode = _follow(
         work,
         BakeRequest(

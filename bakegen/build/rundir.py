@@ -1,6 +1,6 @@
 """The directory of one run, ``.bakegen/runs/<id>/``: what BuildKit said, what the steps printed, what came of it.
 
-- ``events.ndjson``: every line of the bakes as it came
+- ``events.ndjson``: every line of the bakes as it came, behind a line of our own where each begins
 - ``logs/<image>.log``: what each image's own steps printed, with a header line where another step begins to speak
 - ``override.json``: the extra bake file of the run, so that the bake can be repeated by hand
 - ``result.json``: the outcome; ``status`` is "running" until there is one
@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from bakegen.errors import FilesError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 KEPT = 20
@@ -74,6 +74,17 @@ class RunDirectory:
         """Keep one line of a bake as it came."""
         with _disk(self.path):
             self._events.write(line if line.endswith(b"\n") else line + b"\n")
+
+    def mark(
+        self, bake: str, targets: Sequence[str], solved: Sequence[str], parents: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Keep that a bake begins: its name, what it was asked for, and all that it solves with their parents.
+
+        buildx reports none of this, and names its targets only where it solves several.
+        """
+        links = {name: list(parents.get(name, ())) for name in solved}
+        begins = {"bake": bake, "targets": list(targets), "solved": list(solved), "parents": links}
+        self.event(json.dumps({"bakegen": begins}).encode())
 
     def log(self, image: str, step: tuple[str, str], lines: Iterable[str]) -> None:
         """Append lines to an image's log; ``step`` is its digest and title, a header when another one spoke before."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bakegen.build.logs import LogLines
 from bakegen.build.model import BuildResult, ImageResult
 from bakegen.engine.events import Log, Vertex, parse_line
+from bakegen.engine.logs import LogLines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

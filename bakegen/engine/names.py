@@ -27,8 +27,11 @@ class StepName:
 
     @property
     def counted(self) -> bool:
-        """Return whether the step is an instruction whose ``cached`` mark can be relied on: numbered, and not FROM."""
-        return self.number > 0 and not self.text.startswith("FROM ")
+        """Return whether the step is an instruction whose ``cached`` mark can be relied on: numbered, and not FROM.
+
+        ``COPY --link`` has two steps of one number: the COPY, and a LINK COPY that lays the result over what is below.
+        """
+        return self.number > 0 and not self.text.startswith(("FROM ", "LINK "))
 
     @property
     def exports(self) -> bool:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakegen.build.logs import LONGEST, TAIL, LogLines, clean
 from bakegen.engine.events import Log
+from bakegen.engine.logs import LONGEST, TAIL, LogLines, clean
 
 
 def test_pieces_become_lines() -> None:
