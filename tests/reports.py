@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bakegen.report.fold import report
-from bakegen.report.model import CacheState, Report, RunFacts
+from bakegen.report.model import Report, RunFacts
 from bakegen.trace.model import CacheUse, Kind, Link, Step, Trace
+from bakegen.verdicts.model import MountUsage, Verdict
 
 BEGAN = 1_000_000.0
 UV = CacheUse("/root/.cache/uv", "uv-cp311")
 APT = CacheUse("/var/cache/apt", "apt-bookworm", "locked")
 #: What an image's name or a step's log may hold that a page, a table or a terminal would obey.
 HOSTILE = """</script><script>alert(1)</script>"'><img src=x onerror=alert(2)> | a`b` [c](http://d) \x1b[31m\u202e"""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A verdict."""
-
-    step_key: str
-    image: str
-    cache: CacheUse
-    state: CacheState
-    reason: str = "it was filled and used"
-    fix: str = ""
-    downloaded: int | None = None
-    delta: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Mounted:
-    """A cache mount on the engine."""
-
-    id: str
-    size: int
 
 
 def step(  # noqa: PLR0913 - the parts of a step
@@ -49,6 +26,7 @@ def step(  # noqa: PLR0913 - the parts of a step
     failed: bool = False,
     moved: int = 0,
     caches: tuple[CacheUse, ...] = (),
+    log: str = "",
 ) -> Step:
     """Return a step that ran in ``span``, seconds since the run began; ``images`` are words."""
     return Step(
@@ -64,6 +42,7 @@ def step(  # noqa: PLR0913 - the parts of a step
         intervals=((BEGAN + span[0], BEGAN + span[1]),) if span else (),
         caches=caches,
         moved=moved,
+        log=tuple(log.splitlines()),
     )
 
 
@@ -71,10 +50,28 @@ STEPS = (
     step("load", "internal", "base", (0.0, 0.5), "load build definition", number=0),
     step("from", "base", "base ml asr", (0.5, 3.0), "FROM python:3.11", moved=45_000_000),
     step("context", "context", "base asr", (0.5, 1.0), "load build context", number=0, moved=12_000),
-    step("apt", "apt", "base", (3.0, 9.0), caches=(APT,)),
+    step(
+        "apt", "apt", "base", (3.0, 9.0), "RUN apt-get install", caches=(APT,), log="Need to get 4,300 kB of archives."
+    ),
     step("files", "copy", "base", (3.0, 3.1), cached=True),
-    step("torch", "python", "ml", (9.0, 29.0), "RUN uv pip install torch && x", caches=(UV,)),
-    step("whisper", "python", "asr", (29.0, 39.0), caches=(UV,)),
+    step(
+        "torch",
+        "python",
+        "ml",
+        (9.0, 29.0),
+        "RUN uv pip install torch && x",
+        caches=(UV,),
+        log="Installed 3 packages in 1s",
+    ),
+    step(
+        "whisper",
+        "python",
+        "asr",
+        (29.0, 39.0),
+        "RUN pip install whisper",
+        caches=(UV,),
+        log="Downloading x.whl (70.0 MB)",
+    ),
     step("shared", "other", "asr web", (1.0, 4.0), "RUN make"),
     step("export", "export", "asr", (39.5, 44.0), "exporting to image", number=0, moved=900),
     step("never", "copy", "web", None),
@@ -95,9 +92,9 @@ FACTS = RunFacts(
     {"base": "built", "ml": "built", "asr": "built", "web": "cached"},
 )
 VERDICTS = (
-    Judged("apt", "base", APT, "cold", "the mount was empty", downloaded=4_300_000),
-    Judged("torch", "ml", UV, "working", downloaded=0),
-    Judged("whisper", "asr", UV, "bypassed", "UV_NO_CACHE is set", "remove UV_NO_CACHE", downloaded=70_000_000),
+    Verdict("apt", "base", APT, "cold", "the mount was empty"),
+    Verdict("torch", "ml", UV, "working", "it was served from it"),
+    Verdict("whisper", "asr", UV, "bypassed", "UV_NO_CACHE is set", "remove UV_NO_CACHE"),
 )
 
 
@@ -108,8 +105,8 @@ def sample() -> Report:
         TRACE,
         PATH,
         0.53,
-        before=(Mounted("uv-cp311", 4_000_000_000),),
-        after=(Mounted("uv-cp311", 4_800_000_000), Mounted("apt-bookworm", 310_000_000), Mounted("other", 1)),
+        before=(MountUsage("uv-cp311", 4_000_000_000),),
+        after=(MountUsage("uv-cp311", 4_800_000_000), MountUsage("apt-bookworm", 310_000_000), MountUsage("other", 1)),
         verdicts=VERDICTS,
     )
 
@@ -119,6 +116,6 @@ def hostile() -> Report:
     bad = step("bad", "python", "x", (0.0, 2.0), f"RUN {HOSTILE}", caches=(CacheUse("/c", HOSTILE),))
     bad = Step(**{name: getattr(bad, name) for name in bad.__slots__} | {"images": (HOSTILE,)})
     trace = Trace((HOSTILE,), (bad,), BEGAN, BEGAN + 2.0, {"bad": HOSTILE})
-    judged = Judged("bad", HOSTILE, CacheUse("/c", HOSTILE), "bypassed", HOSTILE, HOSTILE)
+    judged = Verdict("bad", HOSTILE, CacheUse("/c", HOSTILE), "bypassed", HOSTILE, HOSTILE)
     facts = RunFacts(HOSTILE, HOSTILE, HOSTILE, 2.0, HOSTILE, 1, {HOSTILE: HOSTILE})
     return report(facts, trace, (Link(bad, 2.0, 0.0),), 1.0, verdicts=(judged,), missing=(HOSTILE,))

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from bakegen.report.compare import compare, figures, figures_of
 from bakegen.report.document import document
-from bakegen.report.fold import downloads, report
+from bakegen.report.fold import report
 from bakegen.report.markdown import escaped, markdown
-from bakegen.report.model import KINDS, Report
+from bakegen.report.model import KINDS, Fetched, Report
 from bakegen.report.text import WIDTH, after_build, text
 from bakegen.trace.model import Trace
-from tests.reports import APT, FACTS, HOSTILE, STEPS, TRACE, UV, Judged, hostile, sample, step
+from tests.reports import BEGAN, FACTS, HOSTILE, STEPS, TRACE, hostile, sample, step
 
 CELLS = re.compile(r"(?<!\\)\|")
 
@@ -47,13 +47,19 @@ def test_images() -> None:
 
 def test_downloads_are_known_or_not() -> None:
     found = sample()
-    assert (found.whole.apt, found.whole.python) == (4_300_000, 70_000_000)
-    unjudged = report(FACTS, TRACE)
-    assert (unjudged.whole.apt, unjudged.whole.python) == (None, None)
-    cached = Trace(("a",), (step("p", "python", "a", (0, 0), cached=True),), 0.0, 1.0)
-    assert report(FACTS, cached).whole.python == 0  # what did not run downloaded nothing
-    once = [Judged("s", "a", APT, "cold", downloaded=5), Judged("s", "a", UV, "cold", downloaded=5)]
-    assert downloads(once) == {"s": 5}
+    assert (found.whole.apt, found.whole.python) == (Fetched(4_300_000), Fetched(70_000_000))
+
+    def python(*logs: str, title: str = "RUN pip install x", cached: bool = False) -> Fetched | None:
+        steps = (step(f"{n}", "python", "a", (n, n + 1), title, log=log, cached=cached) for n, log in enumerate(logs))
+        return report(FACTS, Trace(("a",), tuple(steps), BEGAN, BEGAN + 9.0)).whole.python
+
+    large = "Downloading torch (10.0MiB)\nPrepared 2 packages in 1s"
+    assert python("", cached=True) == Fetched(0)  # what did not run downloaded nothing
+    assert python("", title="RUN uv venv /opt/venv") == Fetched(0)
+    assert python("") is None
+    assert python(large) == Fetched(10_485_760, exact=False)  # uv names no small files
+    assert python(large, "") == Fetched(10_485_760, exact=False)
+    assert python("Prepared 2 packages in 1s") is None
 
 
 def test_caches() -> None:
@@ -145,7 +151,7 @@ def test_comparison() -> None:
     assert found.note == "other images"
     by_name = {image.seconds.name: image for image in found.images}
     assert by_name["base"].seconds.delta == pytest.approx(8.5 - 5.0)
-    assert {c.name: c.delta for c in by_name["base"].kinds}["apt"] == pytest.approx(5.0)
+    assert {c.name: c.delta for c in by_name["base"].kinds}["apt steps"] == pytest.approx(5.0)
     assert by_name["old"].seconds.after is None
     assert by_name["ml"].seconds.before is None
     shown = text(replace(now, compared=(found,)))

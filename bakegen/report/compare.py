@@ -87,7 +87,7 @@ def _image(name: str, before: Figures, now: Figures) -> ImageChange:
 
 def _kinds(before: Mapping[str, float], now: Mapping[str, float]) -> tuple[Change, ...]:
     return tuple(
-        Change(kind, before.get(kind, 0.0), now.get(kind, 0.0))
+        Change(f"{kind} steps", before.get(kind, 0.0), now.get(kind, 0.0))
         for kind in KINDS
         if before.get(kind, 0.0) or now.get(kind, 0.0)
     )

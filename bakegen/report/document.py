@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bakegen.report.model import Change, Comparison, ImageRow, Report, StepRow, Sums
+    from bakegen.report.model import Change, Comparison, Fetched, ImageRow, Report, StepRow, Sums
 
 #: Changes when a field goes or gets another meaning; a new field does not change it.
 VERSION = 1
@@ -58,7 +58,7 @@ def _sums(sums: Sums) -> dict[str, Any]:
     return {
         "steps": {"cached": sums.cached, "total": sums.total},
         "seconds": {kind: _round(value) for kind, value in sums.seconds.items()},
-        "downloaded": {"apt": sums.apt, "python": sums.python},
+        "downloaded": {"apt": _fetched(sums.apt), "python": _fetched(sums.python)},
         "context": sums.context,
         "pulled": sums.pulled,
     }
@@ -73,7 +73,7 @@ def _step(row: StepRow) -> dict[str, Any]:
         "seconds": _round(row.seconds),
         "spans": [[_round(start), _round(end)] for start, end in row.spans],
         "moved": row.moved,
-        "downloaded": row.downloaded,
+        "downloaded": _fetched(row.downloaded),
         "critical": row.on_path,
         "error": row.error,
     }
@@ -86,11 +86,11 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
         "seconds": _change(comparison.seconds),
         "critical_path": _change(comparison.path),
         "cached": _change(comparison.cached),
-        "kinds": {change.name: _change(change) for change in comparison.kinds},
+        "kinds": {change.name.removesuffix(" steps"): _change(change) for change in comparison.kinds},
         "images": {
             image.seconds.name: {
                 **_change(image.seconds),
-                "kinds": {change.name: _change(change) for change in image.kinds},
+                "kinds": {change.name.removesuffix(" steps"): _change(change) for change in image.kinds},
             }
             for image in comparison.images
         },
@@ -103,6 +103,10 @@ def _change(change: Change) -> dict[str, float | None]:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else _round(value)
+
+
+def _fetched(value: Fetched | None) -> dict[str, Any] | None:
+    return None if value is None else {"bytes": value.bytes, "exact": value.exact}
 
 
 def _round(value: float) -> float:

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from bakegen.render.titles import brief
 from bakegen.report.advice import advice
+from bakegen.report.fetched import fetched, total
 from bakegen.report.model import CACHE_STATES, KINDS, CacheRow, ImageRow, PathStep, Report, StepRow, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from bakegen.report.model import RunFacts, StepState, Usage, Verdict
+    from bakegen.report.fetched import Downloads
+    from bakegen.report.model import RunFacts, StepState
     from bakegen.trace.model import Link, Step, Trace
+    from bakegen.verdicts.model import Usage, Verdict
 
 
 def report(  # noqa: PLR0913 - the parts of a record
@@ -28,34 +31,25 @@ def report(  # noqa: PLR0913 - the parts of a record
     missing: Sequence[str] = (),
 ) -> Report:
     """Return the report of a run; ``before`` and ``after`` are the engine's cache mounts, None when not recorded."""
-    fetched = downloads(verdicts)
+    known = fetched(trace.steps)
     links = tuple(_path_step(link) for link in path)
     on_path = {link.step.key for link in path}
     return Report(
         run=run,
         began=trace.began,
         span=trace.seconds,
-        images=tuple(_image(name, run, trace, fetched) for name in _names(run, trace)),
-        whole=sums(trace.steps, fetched),
-        steps=tuple(_step_row(step, trace, fetched, on_path) for step in trace.steps),
+        images=tuple(_image(name, run, trace, known) for name in _names(run, trace)),
+        whole=sums(trace.steps, known),
+        steps=tuple(_step_row(step, trace, known, on_path) for step in trace.steps),
         caches=_caches(trace, before, after, verdicts),
         path=links,
         efficiency=efficiency,
-        advice=advice(links, trace, fetched, efficiency),
+        advice=advice(links, trace, known, efficiency),
         missing=tuple(missing),
     )
 
 
-def downloads(verdicts: Iterable[Verdict]) -> dict[str, int]:
-    """Return the bytes that steps downloaded, by key; a step with several mounts fetched once."""
-    found: dict[str, int] = {}
-    for verdict in verdicts:
-        if verdict.downloaded is not None:
-            found[verdict.step_key] = max(found.get(verdict.step_key, 0), verdict.downloaded)
-    return found
-
-
-def sums(steps: Iterable[Step], fetched: Mapping[str, int]) -> Sums:
+def sums(steps: Iterable[Step], known: Downloads) -> Sums:
     """Return what steps add up to."""
     steps = tuple(steps)
     seconds = dict.fromkeys(KINDS, 0.0)
@@ -65,8 +59,8 @@ def sums(steps: Iterable[Step], fetched: Mapping[str, int]) -> Sums:
         total=sum(step.counted for step in steps),
         cached=sum(step.counted and step.cached for step in steps),
         seconds=seconds,
-        apt=_fetched(steps, "apt", fetched),
-        python=_fetched(steps, "python", fetched),
+        apt=total(steps, "apt", known),
+        python=total(steps, "python", known),
         context=sum(step.moved for step in steps if step.kind == "context"),
         pulled=sum(step.moved for step in steps if step.kind == "base"),
     )
@@ -83,30 +77,28 @@ def state(step: Step) -> StepState:
     return "executed" if step.intervals else "not run"
 
 
-def _fetched(steps: Sequence[Step], kind: str, fetched: Mapping[str, int]) -> int | None:
-    """Return the bytes that steps of a kind downloaded: 0 when none of them ran, None when one ran and nobody knows."""
-    ran = [step for step in steps if step.kind == kind and step.executed]
-    known = [fetched[step.key] for step in ran if step.key in fetched]
-    return sum(known) if len(known) == len(ran) else None
-
-
 def _names(run: RunFacts, trace: Trace) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*(run.statuses or ()), *trace.images)))
 
 
-def _image(name: str, run: RunFacts, trace: Trace, fetched: Mapping[str, int]) -> ImageRow:
+def _image(name: str, run: RunFacts, trace: Trace, known: Downloads) -> ImageRow:
     own = trace.of(name)
     counted = [step for step in own if step.counted]
-    real = [step for step in own if step.kind != "internal" and step.intervals]
+    told = (run.elapsed or {}).get(name)
     return ImageRow(
         name=name,
         status=(run.statuses or {}).get(name) or _status(own),
-        seconds=max(s.intervals[-1][1] for s in real) - min(s.intervals[0][0] for s in real) if real else 0.0,
+        seconds=_elapsed(own) if told is None else told,
         total=len(counted),
         cached=sum(step.cached for step in counted),
-        sums=sums(trace.charged_to(name), fetched),
+        sums=sums(trace.charged_to(name), known),
         shared=sum(step.images[0] != name for step in counted),
     )
+
+
+def _elapsed(own: Sequence[Step]) -> float:
+    real = [step.intervals for step in own if step.kind != "internal" and step.intervals]
+    return max(spans[-1][1] for spans in real) - min(spans[0][0] for spans in real) if real else 0.0
 
 
 def _status(own: Sequence[Step]) -> str:
@@ -118,7 +110,7 @@ def _status(own: Sequence[Step]) -> str:
     return "unknown"
 
 
-def _step_row(step: Step, trace: Trace, fetched: Mapping[str, int], on_path: set[str]) -> StepRow:
+def _step_row(step: Step, trace: Trace, known: Downloads, on_path: set[str]) -> StepRow:
     return StepRow(
         key=step.key,
         title=brief(step.title) or step.title,
@@ -128,7 +120,7 @@ def _step_row(step: Step, trace: Trace, fetched: Mapping[str, int], on_path: set
         seconds=step.seconds,
         spans=tuple((start - trace.began, end - trace.began) for start, end in step.intervals),
         moved=step.moved,
-        downloaded=fetched.get(step.key),
+        downloaded=known.get(step.key),
         on_path=step.key in on_path,
         error=trace.errors.get(step.key, ""),
     )
@@ -161,7 +153,7 @@ def _caches(
 def _cache_row(
     name: str,
     images: tuple[str, ...],
-    sizes: tuple[Mapping[str, int] | None, Mapping[str, int] | None],
+    sizes: tuple[Mapping[str, int | None] | None, Mapping[str, int | None] | None],
     judged: Sequence[Verdict],
 ) -> CacheRow:
     worst = min(judged, key=lambda verdict: CACHE_STATES.index(verdict.state), default=None)
@@ -171,14 +163,18 @@ def _cache_row(
     return CacheRow(name, images, before, after, worst.state, worst.reason, worst.fix)
 
 
-def _sizes(usage: Sequence[Usage] | None) -> dict[str, int] | None:
-    """Return bytes by id; an id that is used with several owners has a mount for each."""
+def _sizes(usage: Sequence[Usage] | None) -> dict[str, int | None] | None:
+    """Return bytes by id; an id that is used with several owners has a mount for each.
+
+    A mount that a step still held has 0 bytes, which no mount can have (an empty one has 4,096): it was not measured.
+    """
     if usage is None:
         return None
-    found: dict[str, int] = defaultdict(int)
+    found: dict[str, int | None] = {}
     for mount in usage:
-        found[_name(mount.id)] += mount.size
-    return dict(found)
+        sum_before = found.get(_name(mount.id), 0)
+        found[_name(mount.id)] = sum_before + mount.size if sum_before is not None and mount.size else None
+    return found
 
 
 def _name(mount: str) -> str:

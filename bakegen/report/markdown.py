@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bakegen.build.amounts import size
 from bakegen.report.model import KINDS
-from bakegen.report.words import NOT_MEASURED, amount, clip, difference, growth, percent, plain, seconds
+from bakegen.report.words import NOT_MEASURED, amount, clip, difference, downloaded, growth, percent, plain, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,8 +75,8 @@ def _images(report: Report) -> Iterator[str]:
             seconds(image.seconds),
             f"{image.cached}/{image.total}",
             *(seconds(image.sums.seconds[kind]) for kind in kinds),
-            amount(image.sums.apt),
-            amount(image.sums.python),
+            downloaded(image.sums, "apt"),
+            downloaded(image.sums, "python"),
         )
         for image in rows
     ]

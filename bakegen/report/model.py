@@ -4,69 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
-from bakegen.trace.model import CacheUse, Kind
+from bakegen.trace.model import Kind
+from bakegen.verdicts.model import State
 
 #: The kinds in the order in which tables list them; ``internal`` is BuildKit's own preparation.
 KINDS: tuple[Kind, ...] = ("base", "apt", "python", "copy", "context", "export", "other", "internal")
 StepState: TypeAlias = Literal["cached", "executed", "failed", "cancelled", "not run"]
-CacheState: TypeAlias = Literal["working", "cold", "not stored", "bypassed"]
 #: From bad to good: a cache mount is called by the worst that is said of it.
-CACHE_STATES: tuple[CacheState, ...] = ("bypassed", "not stored", "cold", "working")
+CACHE_STATES: tuple[State, ...] = ("bypassed", "not stored", "cold", "working")
 
 
-class Verdict(Protocol):
-    """What is judged of one cache mount of one step; ``downloaded`` is what that step fetched past its caches."""
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Bytes downloaded; not ``exact`` when the logs show that there were more."""
 
-    @property
-    def step_key(self) -> str:
-        """Return the key of the step."""
-
-    @property
-    def image(self) -> str:
-        """Return the image that is charged for the step."""
-
-    @property
-    def cache(self) -> CacheUse:
-        """Return the mount."""
-
-    @property
-    def state(self) -> CacheState:
-        """Return the judgement."""
-
-    @property
-    def reason(self) -> str:
-        """Return why."""
-
-    @property
-    def fix(self) -> str:
-        """Return what to do about it; "" when nothing is wrong."""
-
-    @property
-    def downloaded(self) -> int | None:
-        """Return the bytes that came over the network."""
-
-    @property
-    def delta(self) -> int | None:
-        """Return by how much the mount grew."""
-
-
-class Usage(Protocol):
-    """How large a cache mount is on the engine."""
-
-    @property
-    def id(self) -> str:
-        """Return the mount's id, without the leading slash."""
-
-    @property
-    def size(self) -> int:
-        """Return its bytes."""
+    bytes: int
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What result.json says of a run; empty where there is none. ``statuses`` are the images' own, in its order."""
+    """What result.json says of a run; empty where there is none.
+
+    ``statuses`` and ``elapsed`` (seconds from first own step to export) are the images', in its order.
+    """
 
     id: str
     outcome: str = "unknown"
@@ -75,22 +38,21 @@ class RunFacts:
     output: str = ""
     cpus: int | None = None
     statuses: Mapping[str, str] | None = None
-    parents: Mapping[str, tuple[str, ...]] | None = None
+    elapsed: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
     """Steps and what they took. ``total`` and ``cached`` count numbered instructions, FROM left out.
 
-    ``seconds`` has every kind. ``apt`` and ``python`` are bytes downloaded, known only where the installers' logs were
-    judged; ``context`` and ``pulled`` are what BuildKit says it moved.
+    ``seconds`` has every kind. ``apt`` and ``python`` are bytes downloaded, as the installers' logs say; ``context`` and ``pulled`` are what BuildKit says it moved.
     """
 
     total: int
     cached: int
     seconds: Mapping[Kind, float]
-    apt: int | None = None
-    python: int | None = None
+    apt: Fetched | None = None
+    python: Fetched | None = None
     context: int = 0
     pulled: int = 0
 
@@ -102,7 +64,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One image; ``seconds`` is from its first own step to its last, waits included.
+    """One image; ``seconds`` is from its first own step to its last, waits included, as the build itself told.
 
     ``sums`` are of the steps it is charged for, so that they add up over the family; ``total`` and ``cached`` are of
     all its own instructions, the ``shared`` ones that another image is charged for too.
@@ -129,7 +91,7 @@ class StepRow:
     seconds: float
     spans: tuple[tuple[float, float], ...]
     moved: int = 0
-    downloaded: int | None = None
+    downloaded: Fetched | None = None
     on_path: bool = False
     error: str = ""
 
@@ -147,7 +109,7 @@ class CacheRow:
     images: tuple[str, ...]
     before: int | None = None
     after: int | None = None
-    state: CacheState | None = None
+    state: State | None = None
     reason: str = ""
     fix: str = ""
 

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from bakegen.build.amounts import size
-from bakegen.report.words import amount, clip, difference, growth, percent, plain, seconds
+from bakegen.report.words import NOT_MEASURED, amount, clip, difference, downloaded, growth, percent, plain, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -35,6 +35,8 @@ def text(report: Report) -> str:
 
 def after_build(report: Report, place: str) -> list[str]:
     """Return the lines below a build's own summary; ``place`` is where the HTML report is."""
+    if report.run.outcome != "built":
+        return [f"report: {place}"]  # what went wrong is told elsewhere, and first
     lines = [*_path_line(report), *_downloads(report)]
     lines += _caches_in_a_line(report.caches)
     lines += [line for cache in report.caches if cache.state not in (*_WELL, None) for line in _trouble(cache)]
@@ -76,8 +78,8 @@ def _images(report: Report) -> list[str]:
             seconds(image.seconds),
             seconds(image.sums.work),
             f"{image.cached}/{image.total}",
-            amount(image.sums.apt),
-            amount(image.sums.python),
+            downloaded(image.sums, "apt"),
+            downloaded(image.sums, "python"),
         )
         for image in rows
     ]
@@ -90,8 +92,8 @@ def _kinds(report: Report) -> list[str]:
     notes = {
         "base": f"{size(whole.pulled)} pulled" if whole.pulled else "",
         "context": f"{size(whole.context)} sent",
-        "apt": "download not measured" if whole.apt is None else f"{size(whole.apt)} downloaded",
-        "python": "download not measured" if whole.python is None else f"{size(whole.python)} downloaded",
+        "apt": f"{amount(whole.apt, 'an amount not measured')} downloaded",
+        "python": f"{amount(whole.python, 'an amount not measured')} downloaded",
     }
     table = [
         (kind, seconds(spent), percent(spent, work), notes.get(kind, ""))
@@ -130,7 +132,9 @@ def _caches_in_a_line(caches: Iterable[CacheRow]) -> list[str]:
 
 def _downloads(report: Report) -> list[str]:
     whole = report.whole
-    told = [f"{size(value)} by {name}" for name, value in (("pip and uv", whole.python), ("apt", whole.apt)) if value]
+    tools = (("pip and uv", "python", whole.python), ("apt", "apt", whole.apt))
+    ran = {step.kind for step in report.steps if step.state == "executed"}
+    told = [f"{amount(value, NOT_MEASURED)} by {name}" for name, kind, value in tools if kind in ran]
     return ["downloaded: " + ", ".join(told)] if told else []
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bakegen.build.amounts import size
 
 if TYPE_CHECKING:
-    from bakegen.report.model import Change
+    from bakegen.report.model import Change, Fetched, Sums
 
 #: Control characters, and those that turn or hide what stands around them.
 _UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+(?:\+00:00|Z)")
 NOT_MEASURED = "not measured"
 _MINUTE, _ODD = 60, 0.05
 
@@ -24,9 +25,16 @@ def seconds(value: float) -> str:
     return f"{minutes} min {rest} s"
 
 
-def amount(value: int | None) -> str:
-    """Return bytes for people, ``-`` when they were not measured."""
-    return "-" if value is None else size(value)
+def amount(value: Fetched | int | None, unknown: str = "-") -> str:
+    """Return bytes for people, ``unknown`` when they were not measured."""
+    if value is None or isinstance(value, int):
+        return unknown if value is None else size(value)
+    return f"{'' if value.exact else 'over '}{size(value.bytes)}"
+
+
+def downloaded(sums: Sums, kind: Literal["apt", "python"]) -> str:
+    """Return what steps of a kind downloaded; "" where there are none, ``-`` when it was not measured."""
+    return amount(sums.apt if kind == "apt" else sums.python) if sums.seconds[kind] else ""
 
 
 def growth(value: int | None) -> str:
@@ -52,6 +60,11 @@ def clip(text: str, width: int) -> str:
     """Return one line of at most ``width`` characters."""
     text = plain(text)
     return text if len(text) <= width else text[: max(width - 3, 0)] + "..."
+
+
+def moment(text: str) -> str:
+    """Return ISO 8601 in UTC as ``2026-11-23 19:30 UTC``, anything else as it is."""
+    return f"{text[:10]} {text[11:16]} UTC" if _UTC.fullmatch(text) else clip(text, 40)
 
 
 def percent(part: float, whole: float) -> str:
