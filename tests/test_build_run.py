@@ -35,9 +35,14 @@ DEFINITION: dict[str, dict[str, Any]] = {
 FAKE = """\
 import json, os, pathlib, sys, time
 here = pathlib.Path(__file__).parent
-(here / "calls.ndjson").open("a").write(json.dumps(sys.argv[1:]) + "\\n")
+with (here / "calls.ndjson").open("a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
 if "inspect" in sys.argv:
     print(os.environ.get("INSPECT", "Name: default\\nDriver: docker"))
+elif "du" in sys.argv:
+    print((here / "du.json").read_text() if (here / "du.json").exists() else "")
+elif "info" in sys.argv:
+    print("8")
 elif "--print" in sys.argv:
     print((here / "print.json").read_text())
 elif (here / "limit").exists() and len(sys.argv[sys.argv.index("--"):]) - 1 > int((here / "limit").read_text()):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bakegen.build.exports import first_exports
+from bakegen.build.facts import Facts
 from bakegen.build.failure import Wreck, failure_error
 from bakegen.build.interrupts import stop_wishes
 from bakegen.build.rundir import RunDirectory
@@ -69,6 +70,8 @@ class _Work:
     wish: Wish
     clock: Callable[[], float]
     display: Display | None
+    builder: Builder | None = None
+    facts: Facts | None = None
     digests: dict[str, str] = field(default_factory=dict)
 
 
@@ -84,12 +87,13 @@ def build(  # noqa: PLR0913 - all but the request can be left out
     """Build what is requested and return what came of it.
 
     ``builder`` is what ``engine.info.start_inspect`` returned: asking takes 0.2 s, in which a caller who asks first can
-    load and render. ``recorded`` is called with the run's directory when all is in it, however the run ended. Raises UsageError for
-    access that was not granted, EngineError when docker, buildx or the engine cannot do it, BuildFailed when an image
-    does not build, FilesError when the run cannot be recorded, and Cancelled after Ctrl-C.
+    load and render. ``recorded`` is called with the run's directory when all is in it, however the run ended. Raises
+    UsageError for access that was not granted, EngineError when docker, buildx or the engine cannot do it, BuildFailed
+    when an image does not build, FilesError when the run cannot be recorded, and Cancelled after Ctrl-C.
     """
     world = world or World()
     docker = tuple(docker_cmd or docker_command())
+    facts = Facts(docker, request.builder) if builder or needs_builder(request) else None
     try:
         asked = builder or (start_inspect(docker, request.builder) if needs_builder(request) else None)
         definition = _definition(request, docker)
@@ -104,19 +108,14 @@ def build(  # noqa: PLR0913 - all but the request can be left out
         settings = settings_file(request, definition, found)
         extra = (directory.text("override.json", settings),) if settings else ()
         exported = exporting(request, definition, found)
-        tracker = Tracker(
-            [name for name in lineage if name in union(request.targets, lineage)],
-            {name: line - {name} for name, line in lineage.items()},
-            request.targets,
-            exported,
-            world.clock(),
-        )
         files = (*request.files, *extra)
-        watch = Watch(tracker, directory)
+        watch = Watch(_tracker(request, lineage, exported, world.clock()), directory)
         unpacks = found is not None and found.holds_zstd and not (request.stamp and directory.has_built(request.stamp))
         first = first_exports(exported, lineage) if unpacks else frozenset[str]()
         work = _Work(
-            request, docker, definition, lineage, links, files, exported, first, watch, wish, world.clock, display
+            *(request, docker, definition, lineage, links, files, exported, first, watch, wish, world.clock, display),
+            builder=found,
+            facts=facts,
         )
         return _run(work, world.today())
 
@@ -131,6 +130,15 @@ def _told(recorded: Callable[[Path], None] | None) -> Iterator[list[Path]]:
         if recorded is not None:
             for place in places:
                 recorded(place)
+
+
+def _tracker(
+    request: BuildRequest, lineage: Mapping[str, frozenset[str]], exported: frozenset[str], now: float
+) -> Tracker:
+    """Return the tracker of all images that the build solves."""
+    solved = union(request.targets, lineage)
+    ancestors = {name: line - {name} for name, line in lineage.items()}
+    return Tracker([name for name in lineage if name in solved], ancestors, request.targets, exported, now)
 
 
 def _definition(request: BuildRequest, docker: tuple[str, ...]) -> Definition:
@@ -157,7 +165,11 @@ def _run(work: _Work, started: datetime) -> BuildResult:
         if work.display:
             work.display.close(snapshot, outcome)
     result = replace(result_of(snapshot, directory, outcome, work.digests), warnings=tuple(tracker.warnings))
-    directory.result(record(result, started.isoformat(), work.request))
+    ran = any(image.cached < image.steps for image in result.images)
+    cpus = work.facts.cpus(work.builder, ran=ran) if work.facts else None
+    directory.result(record(result, started.isoformat(), work.request, work.parents, cpus))
+    if work.facts:
+        directory.text("caches.json", work.facts.caches(ran=ran, again=outcome != "cancelled"))
     if error:
         raise error
     return result

@@ -4,6 +4,7 @@
 - ``logs/<image>.log``: what each image's own steps printed, with a header line where another step begins to speak
 - ``override.json``: the extra bake file of the run, so that the bake can be repeated by hand
 - ``result.json``: the outcome; ``status`` is "running" until there is one
+- ``caches.json``: what the builder's cache mounts held before and after, null where nobody knows (see ``facts``)
 """
 
 from __future__ import annotations

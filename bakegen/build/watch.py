@@ -74,8 +74,14 @@ def result_of(snapshot: Snapshot, directory: RunDirectory, outcome: Outcome, dig
     return BuildResult(directory.id, outcome, snapshot.now - snapshot.began, images, directory.path)
 
 
-def record(result: BuildResult, started: str, request: BuildRequest) -> dict[str, Any]:
-    """Return what result.json says of a result; ``started`` is ISO 8601, UTC."""
+def record(
+    result: BuildResult,
+    started: str,
+    request: BuildRequest,
+    parents: Mapping[str, Sequence[str]],
+    cpus: int | None = None,
+) -> dict[str, Any]:
+    """Return what result.json says of a result; ``started`` is ISO 8601, UTC, ``cpus`` the engine's, None if unknown."""
     return {
         "id": result.id,
         "status": result.outcome,
@@ -83,6 +89,8 @@ def record(result: BuildResult, started: str, request: BuildRequest) -> dict[str
         "seconds": round(result.seconds, 3),
         "output": request.output,
         "stamp": request.stamp,
+        "cpus": cpus,
+        "parents": {image.name: list(parents.get(image.name, ())) for image in result.images},
         "images": [image.as_json() for image in result.images],
         "warnings": [
             {"text": warning.short, "path": warning.path, "line": warning.line, "url": warning.url}

@@ -78,6 +78,14 @@ class CacheMountUsage:
     reclaimable: bool = True
     exact: bool = False
 
+    @property
+    def known(self) -> bool:
+        """Whether the size is one: BuildKit says 0 of a mount that a step holds, or takes while it is counted.
+
+        Rule: moby/buildkit, cache/manager.go, DiskUsage. An empty mount has the size of a directory.
+        """
+        return self.size > 0 and self.reclaimable
+
     def as_json(self) -> dict[str, Any]:
         """Return the entry of caches.json."""
         return {
@@ -89,22 +97,26 @@ class CacheMountUsage:
         }
 
 
-def cache_mounts(docker_cmd: Sequence[str], builder: str | None = None) -> tuple[CacheMountUsage, ...]:
+def cache_mounts(
+    docker_cmd: Sequence[str], builder: str | None = None, *, patience: float = PATIENCE
+) -> tuple[CacheMountUsage, ...]:
     """Return the cache mounts of a builder, by id; takes about half a second.
 
-    Raises EngineError when buildx, the builder or its engine does not answer.
+    Raises EngineError when buildx, the builder or its engine does not answer within ``patience`` seconds.
     """
-    found = (usage(record) for record in records(docker_cmd, builder, CACHE_MOUNT))
+    found = (usage(record) for record in records(docker_cmd, builder, CACHE_MOUNT, patience))
     return tuple(sorted(found, key=lambda mount: (mount.id, mount.record)))
 
 
-def records(docker_cmd: Sequence[str], builder: str | None = None, kind: str | None = None) -> tuple[Record, ...]:
+def records(
+    docker_cmd: Sequence[str], builder: str | None = None, kind: str | None = None, patience: float = PATIENCE
+) -> tuple[Record, ...]:
     """Return the records of a builder's cache, all or those of one kind, exact where the Docker engine knows them."""
     with ThreadPoolExecutor(1, "bakegen-du") as pool:
-        precise = pool.submit(api.get, docker_cmd, "/system/df?type=build-cache", timeout=PATIENCE)
+        precise = pool.submit(api.get, docker_cmd, "/system/df?type=build-cache", timeout=patience)
         argv = (*docker_cmd, "buildx", "du", "--format", "json")
         chosen = ("--builder", builder) if builder else ()
-        done = run((*argv, *chosen, *(("--filter", f"type={kind}") if kind else ())), timeout=PATIENCE)
+        done = run((*argv, *chosen, *(("--filter", f"type={kind}") if kind else ())), timeout=patience)
         exact = parse_df(precise.result() or b"")
     if done.returncode:
         raise explain(done.error, EngineError)

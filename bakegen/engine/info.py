@@ -113,6 +113,13 @@ def start_inspect(docker_cmd: Sequence[str], builder: str | None = None) -> Futu
     return future
 
 
+def engine_cpus(docker_cmd: Sequence[str]) -> int:
+    """Return how many CPUs the engine has, 0 when it does not say; takes about 0.2 s."""
+    done = run((*docker_cmd, "info", "--format", "{{.NCPU}}"), timeout=PATIENCE)
+    text = done.stdout.decode(errors="replace").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0  # noqa: PLR2004 - no such machine
+
+
 def gather(docker_cmd: Sequence[str], env: Mapping[str, str], builder: str | None = None) -> EngineInfo:
     """Return what can be found out, with what went wrong in its ``*_error`` fields; never fails for a missing part."""
     inspected = start_inspect(docker_cmd, builder)

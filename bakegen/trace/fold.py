@@ -131,7 +131,6 @@ def _step(group: _Group, order: Mapping[str, int]) -> Step:
     name, seen = group.name, [part for _, _, part in group.parts]
     final = [part for bake, _, part in group.parts if bake is group.parts[-1][0]]
     failed = any(part.error for part in final)
-    ended, cancelled = max(part.last for part in final)
     numbered = not name.text.startswith("LINK ")
     return Step(
         key=group.key,
@@ -144,9 +143,9 @@ def _step(group: _Group, order: Mapping[str, int]) -> Step:
         count=name.count if numbered else 0,
         stage=name.stage,
         platform=name.platform,
-        cached=ended > 0 and not any(part.fresh for part in seen),
+        cached=any(part.ended for part in final) and not any(part.fresh for part in seen),
         failed=failed,
-        cancelled=not failed and (cancelled or (not ended and any(part.runs for part in final))),
+        cancelled=not failed and any(part.stopped for part in final),
         intervals=_merged(run for bake, _, part in group.parts for run in part.intervals(bake.until)),
         caches=caches_of(name.text),
         moved=sum(sum(part.moved.values()) for part in seen),

@@ -25,37 +25,68 @@ _OPTIONAL = ("importing cache", "exporting cache")  # may fail without failing t
 _OF_THE_BAKE = ("load local bake definitions", "load remote bake definitions")
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One interval: its end, None while none was reported, and whether it was stopped rather than done."""
+
+    end: float | None = None
+    stopped: bool = False
+
+    def better(self, other: _Run) -> _Run:
+        """Return what two reports of one interval amount to: an end is more than none, done is more than stopped."""
+        return max(self, other, key=lambda run: (run.end is not None, not run.stopped, run.end or 0.0))
+
+
 @dataclass(slots=True)
 class Seen:
-    """One vertex. ``names`` is what each target calls it; ``runs`` maps the start of each interval to its end."""
+    """One vertex. ``names`` is what each target calls it; ``runs`` are its intervals by their start."""
 
     names: dict[str, StepName] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
-    runs: dict[float, float | None] = field(default_factory=dict)
+    runs: dict[float, _Run] = field(default_factory=dict)
     fresh: bool = False
     error: str = ""
-    #: the end of the last interval and whether that was a cancellation
-    last: tuple[float, bool] = (0.0, False)
     moved: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
 
     def fold(self, vertex: Vertex) -> None:
         """Take in one report; a report of an end carries the start of the same interval."""
         self.inputs = self.inputs or vertex.inputs
-        start = vertex.completed if vertex.started is None else vertex.started
+        end = vertex.completed
+        start = end if vertex.started is None else vertex.started
         if start is not None:
-            end = None if vertex.completed is None else max(vertex.completed, start)
-            known = self.runs.get(start)
-            self.runs[start] = known if end is None else max(end, known or end)
-        if vertex.completed is not None:
-            self.last = max(self.last, (vertex.completed, vertex.cancelled))
+            run = _Run(None if end is None else max(end, start), vertex.cancelled)
+            self.runs[start] = run.better(self.runs.get(start, run))
+        if end is not None and not vertex.cancelled:
             self.fresh = self.fresh or not vertex.cached
         if vertex.error and not vertex.cancelled:
             self.error = max(self.error, vertex.error)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it came to an end of its own, good or bad."""
+        return any(run.end is not None and not run.stopped for run in self.runs.values())
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped, or was still running when the record ended."""
+        return bool(self._broken())
+
     def intervals(self, until: float) -> list[tuple[float, float]]:
-        """Return when it ran; what was still running when the record ends did so ``until`` then."""
-        return [(start, max(start, until) if end is None else end) for start, end in self.runs.items()]
+        """Return when it ran; what was still running when the record ended did so ``until`` then."""
+        done = [(start, run.end) for start, run in self.runs.items() if run.end is not None and not run.stopped]
+        return done + [(start, max(start, until) if end is None else end) for start, end in self._broken()]
+
+    def _broken(self) -> list[tuple[float, float | None]]:
+        """Return the intervals that did not end well and count.
+
+        Each target follows a shared step by itself. One whose image is done stops following it, which BuildKit reports
+        as a cancellation or not at all: that says nothing of a step that others saw end after it.
+        """
+        done = [run.end for run in self.runs.values() if run.end is not None and not run.stopped]
+        last = max(done, default=float("-inf"))
+        left = ((start, run) for start, run in self.runs.items() if run.stopped or run.end is None)
+        return [(start, run.end) for start, run in left if start > last]
 
 
 @dataclass(slots=True)

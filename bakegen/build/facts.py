@@ -1,0 +1,99 @@
+"""What a run records of its engine beside what BuildKit says: how many cores it has, what its cache mounts hold.
+
+All of it is asked while the build goes on, and none of it can fail a build: what is not known in time is not recorded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bakegen.engine.du import cache_mounts
+from bakegen.engine.info import engine_cpus
+
+if TYPE_CHECKING:
+    from bakegen.engine.du import CacheMountUsage
+    from bakegen.engine.info import Builder
+
+VERSION = 1
+PATIENCE = 5.0  # seconds that the end of a build waits at most for what BuildKit says of its cache mounts
+MOMENT = 1.0  # seconds for an answer that was asked for when the build began
+_ON_THE_ENGINE = frozenset({"docker", "docker-container"})  # drivers whose steps run on the engine's own cores
+
+T = TypeVar("T")
+
+
+class Facts:
+    """What is asked beside the first bake. The threads die with the process: nobody waits for a stuck engine."""
+
+    def __init__(self, docker: Sequence[str], builder: str | None) -> None:
+        """Start asking, for the cache mounts first.
+
+        The answer comes within 0.3 s, when hardly any step has run yet: of a mount that a step holds, BuildKit does not
+        know the size. Waiting for it would be sure, and would make every build 0.3 s longer.
+        """
+        self._ask = lambda: cache_mounts(docker, builder, patience=PATIENCE)
+        self._before: Future[tuple[CacheMountUsage, ...]] = Future()
+        self._cpus: Future[int] = Future()
+        _start((self._before, self._ask), (self._cpus, lambda: engine_cpus(docker)))
+
+    def cpus(self, builder: Builder | None, *, ran: bool) -> int | None:
+        """Return the number of cores that steps run on; None when the builder is elsewhere or nobody knows.
+
+        Of a build in which no step ``ran``, only what is known already: it is over in no time, and used no cores.
+        """
+        answer = _answer(self._cpus, MOMENT if ran else 0.0)
+        return answer or None if builder and builder.driver in _ON_THE_ENGINE else None
+
+    def caches(self, *, ran: bool, again: bool = True) -> str:
+        """Return the text of caches.json.
+
+        Asks ``again``, for 0.3 s, if any step ``ran``; if none did, this run has changed nothing.
+        """
+        before = after = _answer(self._before, MOMENT if ran else 0.0)
+        if ran:
+            asked: Future[tuple[CacheMountUsage, ...]] = Future()
+            if again:
+                _start((asked, self._ask))
+            after = _answer(asked, PATIENCE if again else 0.0)
+        return json.dumps({"version": VERSION, "before": _entries(before), "after": _entries(after)}, indent=2) + "\n"
+
+
+def _start(*questions: tuple[Future[Any], Callable[[], Any]]) -> None:
+    """Have questions answered one after the other, on a thread that does not keep the process alive."""
+
+    def answer() -> None:
+        for future, ask in questions:
+            try:
+                future.set_result(ask())
+            except Exception as error:  # noqa: BLE001 - told to whoever wants the answer
+                future.set_exception(error)
+
+    Thread(target=answer, name="bakegen-facts", daemon=True).start()
+
+
+def _answer(future: Future[T], patience: float) -> T | None:
+    """Return the answer; None when it has not come in time, or is an error."""
+    with suppress(Exception):
+        return future.result(patience)
+    return None
+
+
+def _entries(mounts: Iterable[CacheMountUsage] | None) -> list[dict[str, Any]] | None:
+    """Return cache mounts as caches.json has them; ``bytes`` is null for one that a step held, whose size nobody knows."""
+    if mounts is None:
+        return None
+    return [
+        {
+            "id": mount.id,
+            "bytes": mount.size if mount.known else None,
+            "last_used": mount.last_used,
+            "created": mount.created,
+            "description": mount.description,
+        }
+        for mount in mounts
+    ]
