@@ -85,7 +85,7 @@ def test_advice_names_the_longest_step() -> None:
 
 def test_text_fits_80_columns() -> None:
     shown = text(sample())
-    assert "run 20261123-193000: built, 4 images in 45.5 s | 1 of 6 steps cached (17 %)" in shown
+    assert "run 20261123-193000: built, 4 images in 45.5 s\n1 of 6 distinct steps cached (17 %)" in shown
     assert "critical path base > ml > asr 44.0 s" in shown
     assert re.search(r"^uv-cp311 +bypassed +4\.8 GB +\+800\.0 MB$", shown, re.MULTILINE)
     assert "cache uv-cp311 is bypassed: UV_NO_CACHE is set\n    remove UV_NO_CACHE" in shown
@@ -162,3 +162,9 @@ def test_comparison() -> None:
 def test_hostile_names_stay_text() -> None:
     assert HOSTILE in document(hostile())["images"][0]["name"]  # JSON carries it whole
     assert "\x1b" not in text(hostile())
+
+
+def test_times_of_another_build_are_told() -> None:
+    assert sample().missing == ()
+    (remark,) = report(replace(FACTS, seconds=9.0), TRACE).missing
+    assert remark.startswith("steps span 44.0 s, the run took 9.0 s: another build")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from bakegen.report import HTML_FILE, JSON_FILE, build, html, write
 from bakegen.report.find import find, previous
 from bakegen.report.read import read
 from bakegen.report.text import text
+from bakegen.report.timeline import rows
 from tests.support import ROOT
 
 FAMILY = ROOT / "tests" / "fixtures" / "rawjson" / "family.ndjson"
@@ -182,3 +184,21 @@ def test_a_project_has_its_own_template(made: Made, tmp_path: Path, capsys: pyte
     html.environment.cache_clear()  # it lives as long as the process
     assert cli.run(["report", str(run), "--html"]) == 3
     assert "templates/report.html.j2:1: template: 'nothing' is undefined" in capsys.readouterr().err
+
+
+def test_a_real_build_of_15_images(tmp_path: Path) -> None:
+    (run := tmp_path / "run").mkdir()
+    (run / "events.ndjson").write_bytes(gzip.decompress((ROOT / "tests" / "data" / "build-15.ndjson.gz").read_bytes()))
+    found, steps = build(run), read(run).trace.steps
+    assert len(found.images) == 15
+    assert found.whole.total == sum(step.counted for step in steps)
+    assert found.whole.cached == sum(step.counted and step.cached for step in steps)
+    assert found.whole.work == pytest.approx(sum(step.seconds for step in steps))
+    assert sum(image.sums.work for image in found.images) + sum(
+        step.seconds for step in found.steps if not step.images
+    ) == pytest.approx(found.whole.work)
+    assert found.path_seconds == pytest.approx(found.span)
+    bars = sum(len(lane) for row in rows(found) for lane in row.lanes)
+    assert bars == sum(len(step.intervals) for step in steps if step.kind != "internal")
+    assert all(len(line) <= 80 for line in text(found).splitlines())
+    assert len(html.page(found)) < 100_000

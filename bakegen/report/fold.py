@@ -9,6 +9,7 @@ from bakegen.render.titles import brief
 from bakegen.report.advice import advice
 from bakegen.report.fetched import fetched, total
 from bakegen.report.model import CACHE_STATES, KINDS, CacheRow, ImageRow, PathStep, Report, StepRow, Sums
+from bakegen.report.words import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from bakegen.report.model import RunFacts, StepState
     from bakegen.trace.model import Link, Step, Trace
     from bakegen.verdicts.model import Usage, Verdict
+
+
+_CLOCKS = 2.0  # seconds by which the engine's clock and ours may differ over a run
 
 
 def report(  # noqa: PLR0913 - the parts of a record
@@ -45,20 +49,20 @@ def report(  # noqa: PLR0913 - the parts of a record
         path=links,
         efficiency=efficiency,
         advice=advice(links, trace, known, efficiency),
-        missing=tuple(missing),
+        missing=(*missing, *_strange_times(run, trace)),
     )
 
 
 def sums(steps: Iterable[Step], known: Downloads) -> Sums:
     """Return what steps add up to."""
     steps = tuple(steps)
-    seconds = dict.fromkeys(KINDS, 0.0)
+    spent = dict.fromkeys(KINDS, 0.0)
     for step in steps:
-        seconds[step.kind] += step.seconds
+        spent[step.kind] += step.seconds
     return Sums(
         total=sum(step.counted for step in steps),
         cached=sum(step.counted and step.cached for step in steps),
-        seconds=seconds,
+        seconds=spent,
         apt=total(steps, "apt", known),
         python=total(steps, "python", known),
         context=sum(step.moved for step in steps if step.kind == "context"),
@@ -75,6 +79,17 @@ def state(step: Step) -> StepState:
     if step.cached:
         return "cached"
     return "executed" if step.intervals else "not run"
+
+
+def _strange_times(run: RunFacts, trace: Trace) -> tuple[str, ...]:
+    """Return a remark on steps from before the run: BuildKit gives builds that share a running step its first times."""
+    if run.seconds is None or trace.seconds <= run.seconds + _CLOCKS:
+        return ()
+    remark = (
+        f"steps span {seconds(trace.seconds)}, the run took {seconds(run.seconds)}: another build on the engine had begun "
+        "some of them, and their times are that build's"
+    )
+    return (remark,)
 
 
 def _names(run: RunFacts, trace: Trace) -> tuple[str, ...]:

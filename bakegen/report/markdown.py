@@ -50,7 +50,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> 
 def _title(report: Report) -> str:
     number, whole = len(report.images), report.whole
     share = (
-        f", {whole.cached} of {whole.total} steps cached ({percent(whole.cached, whole.total)})" if whole.total else ""
+        f", {whole.cached} of {whole.total} distinct steps cached ({percent(whole.cached, whole.total)})"
+        if whole.total
+        else ""
     )
     return f"{report.run.outcome}: {number} image{'' if number == 1 else 's'} in {seconds(report.seconds)}{share}"
 

@@ -32,7 +32,7 @@ class RunFacts:
     """
 
     id: str
-    outcome: str = "unknown"
+    outcome: str = "outcome unknown"
     started: str = ""
     seconds: float | None = None
     output: str = ""

@@ -51,7 +51,7 @@ def _facts(directory: Path, result: dict[str, Any], missing: list[str]) -> RunFa
     took, cpus = result.get("seconds"), result.get("cpus")
     return RunFacts(
         id=str(result.get("id") or directory.absolute().name),
-        outcome={"running": "unfinished"}.get(outcome, outcome) if isinstance(outcome, str) else "unknown",
+        outcome={"running": "unfinished"}.get(outcome, outcome) if isinstance(outcome, str) else "outcome unknown",
         started=str(result.get("started") or ""),
         seconds=_number(took),
         output=str(result.get("output") or ""),

@@ -22,7 +22,7 @@ _WELL = ("working", "cold")
 def text(report: Report) -> str:
     """Return the whole report for a terminal, without a line end at its end."""
     parts = [
-        [_head(report)],
+        _head(report),
         list(_path(report)),
         _images(report),
         _kinds(report),
@@ -45,14 +45,13 @@ def after_build(report: Report, place: str) -> list[str]:
     return [*lines, f"report: {place}"]
 
 
-def _head(report: Report) -> str:
-    whole = report.whole
-    cached = (
-        f" | {whole.cached} of {whole.total} steps cached ({percent(whole.cached, whole.total)})" if whole.total else ""
-    )
-    number = len(report.images)
+def _head(report: Report) -> list[str]:
+    whole, number = report.whole, len(report.images)
     images = f"{number} image{'' if number == 1 else 's'} in {seconds(report.seconds)}"
-    return clip(f"run {report.run.id}: {report.run.outcome}, {images}{cached}", WIDTH)
+    lines = _wrap(f"run {report.run.id}: {report.run.outcome}, {images}")
+    if whole.total:
+        lines.append(f"{whole.cached} of {whole.total} distinct steps cached ({percent(whole.cached, whole.total)})")
+    return lines
 
 
 def _path_line(report: Report) -> list[str]:
@@ -92,8 +91,8 @@ def _kinds(report: Report) -> list[str]:
     notes = {
         "base": f"{size(whole.pulled)} pulled" if whole.pulled else "",
         "context": f"{size(whole.context)} sent",
-        "apt": f"{amount(whole.apt, 'an amount not measured')} downloaded",
-        "python": f"{amount(whole.python, 'an amount not measured')} downloaded",
+        "apt": f"{amount(whole.apt)} downloaded" if whole.apt else "download not measured",
+        "python": f"{amount(whole.python)} downloaded" if whole.python else "download not measured",
     }
     table = [
         (kind, seconds(spent), percent(spent, work), notes.get(kind, ""))
@@ -134,7 +133,8 @@ def _downloads(report: Report) -> list[str]:
     whole = report.whole
     tools = (("pip and uv", "python", whole.python), ("apt", "apt", whole.apt))
     ran = {step.kind for step in report.steps if step.state == "executed"}
-    told = [f"{amount(value, NOT_MEASURED)} by {name}" for name, kind, value in tools if kind in ran]
+    told = [f"{amount(value)} by {name}" for name, kind, value in tools if kind in ran and value]
+    told += [f"{NOT_MEASURED} for {name}" for name, kind, value in tools if kind in ran and not value]
     return ["downloaded: " + ", ".join(told)] if told else []
 
 

@@ -41,7 +41,7 @@ def growth(value: int | None) -> str:
     """Return a difference of bytes with its sign; "" when it was not measured."""
     if value is None:
         return ""
-    return f"{'-' if value < 0 else '+'}{size(abs(value))}"
+    return f"{'-' if value < 0 else '+' if value else ''}{size(abs(value))}"
 
 
 def difference(change: Change) -> str:
