@@ -168,3 +168,5 @@ def test_times_of_another_build_are_told() -> None:
     assert sample().missing == ()
     (remark,) = report(replace(FACTS, seconds=9.0), TRACE).missing
     assert remark.startswith("steps span 44.0 s, the run took 9.0 s: another build")
+    long = report(replace(FACTS, elapsed={"base": 305.0, "ml": 7.0}), TRACE).images
+    assert [image.seconds for image in long[:2]] == [8.5, 7.0]  # as the trace has it where the build cannot be right

@@ -33,7 +33,7 @@ def made(tmp_path: Path) -> Made:
         directory = tmp_path / ".bakegen" / "runs" / name
         directory.mkdir(parents=True)
         (directory / "events.ndjson").write_bytes(FAMILY.read_bytes() if events is None else events)
-        images = [{"name": "base", "status": "built", "seconds": 3.5}]
+        images = [{"name": "base", "status": "built", "seconds": 0.5}]
         told = {
             "id": name,
             "status": "built",
@@ -54,7 +54,7 @@ def test_a_whole_record(made: Made) -> None:
     record = read(find(Path.cwd(), str(made("20261123-193001"))))
     assert found.run.outcome == "built"
     assert (found.seconds, found.run.cpus) == (9.5, 2)
-    assert found.images[0].seconds == 3.5
+    assert found.images[0].seconds == 0.5
     assert found.whole.work == pytest.approx(sum(step.seconds for step in record.trace.steps))
     assert found.whole.work > 0
     assert found.efficiency is not None

@@ -100,6 +100,8 @@ def _image(name: str, run: RunFacts, trace: Trace, known: Downloads) -> ImageRow
     own = trace.of(name)
     counted = [step for step in own if step.counted]
     told = (run.elapsed or {}).get(name)
+    if told is not None and told > trace.seconds + _CLOCKS:
+        told = None  # it has another build's times in it: see `_strange_times`
     return ImageRow(
         name=name,
         status=(run.statuses or {}).get(name) or _status(own),
