@@ -331,3 +331,52 @@ def test_outside_the_main_thread(docker: Docker, tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert found == ["built"]
+
+
+def caches_json(root: Path) -> dict[str, Any]:
+    (path,) = root.glob(".bakegen/runs/*/caches.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+MOUNT = {
+    "ID": "a",
+    "Type": "exec.cachemount",
+    "Description": 'cached mount /c from exec x with id "/pip"',
+    "Size": "4.096kB",
+    "LastUsedAt": "2026-11-23 19:30:00 +0000 UTC",
+    "CreatedAt": "2026-11-23 19:00:00 +0000 UTC",
+    "Reclaimable": True,
+}
+
+
+def test_what_is_recorded_of_the_engine(docker: Docker, tmp_path: Path) -> None:
+    docker.says("family")
+    (docker.folder / "du.json").write_text(json.dumps(MOUNT) + "\n" + json.dumps({**MOUNT, "ID": "b", "Size": "0B"}))
+    build(request(tmp_path, ("asr", "web", "base")), docker_cmd=docker.command, world=WORLD)
+    result, caches = result_json(tmp_path), caches_json(tmp_path)
+    assert result["cpus"] == 8
+    assert result["parents"] == {"base": [], "asr": ["base"], "web": ["base"]}
+    assert caches["version"] == 1
+    assert caches["before"] == caches["after"]
+    known = {"id": "pip", "bytes": 4096, "description": MOUNT["Description"]}
+    known |= {"last_used": 1_795_462_200.0, "created": 1_795_460_400.0}
+    assert caches["after"] == [known, {**known, "bytes": None}]
+
+
+def test_engine_that_does_not_say(docker: Docker, tmp_path: Path) -> None:
+    """A builder that is elsewhere has cores of its own, and one that cannot be asked fails no build."""
+    docker.says("family")
+    (docker.folder / "du.json").mkdir()
+    inspected: Future[Builder] = Future()
+    inspected.set_result(Builder("far", "kubernetes"))
+    build(request(tmp_path, ("asr", "web", "base")), docker_cmd=docker.command, builder=inspected, world=WORLD)
+    assert result_json(tmp_path)["cpus"] is None
+    assert caches_json(tmp_path) == {"version": 1, "before": None, "after": None}
+
+
+def test_cache_mounts_are_asked_for_again_only_when_steps_ran(docker: Docker, tmp_path: Path) -> None:
+    docker.says("cached")
+    build(request(tmp_path, ("asr", "web", "base")), docker_cmd=docker.command, world=WORLD)
+    calls = [json.loads(line) for line in (docker.folder / "calls.ndjson").read_text().splitlines()]
+    assert len([call for call in calls if "du" in call]) <= 1

@@ -6,9 +6,11 @@ All of it is asked while the build goes on, and none of it can fail a build: wha
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from bakegen.engine.info import Builder
 
 VERSION = 1
-PATIENCE = 5.0  # seconds that the end of a build waits at most for what BuildKit says of its cache mounts
+PATIENCE = 15.0  # seconds that the end of a build waits at most for what BuildKit says of its cache mounts
+LONG = 120.0  # seconds in which that may be answered beside a build; a busy engine was seen to take 8
+SOON = 2.0  # seconds: an answer that came later may count what this build has written
+CLOCKS = 60.0  # seconds by which the engine's clock and ours may differ
 MOMENT = 1.0  # seconds for an answer that was asked for when the build began
 _ON_THE_ENGINE = frozenset({"docker", "docker-container"})  # drivers whose steps run on the engine's own cores
 
@@ -39,7 +44,7 @@ class Facts:
         self._ask = lambda: cache_mounts(docker, builder, patience=PATIENCE)
         self._before: Future[tuple[CacheMountUsage, ...]] = Future()
         self._cpus: Future[int] = Future()
-        _start((self._before, self._ask), (self._cpus, lambda: engine_cpus(docker)))
+        _start((self._before, lambda: _untouched(docker, builder)), (self._cpus, lambda: engine_cpus(docker)))
 
     def cpus(self, builder: Builder | None, *, ran: bool) -> int | None:
         """Return the number of cores that steps run on; None when the builder is elsewhere or nobody knows.
@@ -61,6 +66,19 @@ class Facts:
                 _start((asked, self._ask))
             after = _answer(asked, PATIENCE if again else 0.0)
         return json.dumps({"version": VERSION, "before": _entries(before), "after": _entries(after)}, indent=2) + "\n"
+
+
+def _untouched(docker: Sequence[str], builder: str | None) -> tuple[CacheMountUsage, ...]:
+    """Return the cache mounts; of a late answer, those that may have been used since the question as of unknown size."""
+    asked, clock = time.monotonic(), time.time()
+    mounts = cache_mounts(docker, builder, patience=LONG)
+    if time.monotonic() - asked < SOON:
+        return mounts
+    since = clock - CLOCKS
+    return tuple(
+        replace(mount, reclaimable=False) if max(mount.last_used or 0.0, mount.created or 0.0) >= since else mount
+        for mount in mounts
+    )
 
 
 def _start(*questions: tuple[Future[Any], Callable[[], Any]]) -> None:

@@ -131,7 +131,7 @@ def _step(group: _Group, order: Mapping[str, int]) -> Step:
     name, seen = group.name, [part for _, _, part in group.parts]
     final = [part for bake, _, part in group.parts if bake is group.parts[-1][0]]
     failed = any(part.error for part in final)
-    numbered = not name.text.startswith("LINK ")
+    numbered = not name.text.startswith("LINK ")  # nor is a LINK COPY cancelled that some target has seen done
     return Step(
         key=group.key,
         title=name.text,
@@ -145,8 +145,8 @@ def _step(group: _Group, order: Mapping[str, int]) -> Step:
         platform=name.platform,
         cached=any(part.ended for part in final) and not any(part.fresh for part in seen),
         failed=failed,
-        cancelled=not failed and any(part.stopped for part in final),
-        intervals=_merged(run for bake, _, part in group.parts for run in part.intervals(bake.until)),
+        cancelled=not failed and any(part.stopped and (numbered or not part.ended) for part in final),
+        intervals=_merged(run for bake, _, part in group.parts for run in part.intervals(bake.since, bake.until)),
         caches=caches_of(name.text),
         moved=sum(sum(part.moved.values()) for part in seen),
         log=tuple(line for part in seen for line in part.log),

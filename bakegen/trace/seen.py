@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bakegen.engine.events import Log, Status, Vertex, parse_line
@@ -22,6 +22,8 @@ _BYTES = (
     "sending tarball",
 )  # statuses whose numbers are bytes on the move
 _OPTIONAL = ("importing cache", "exporting cache")  # may fail without failing the build
+_FIRST = ("load local bake definitions", "load remote bake definitions", "load build definition from")
+_UNPREFIXED = "[internal] load build definition"
 _OF_THE_BAKE = ("load local bake definitions", "load remote bake definitions")
 
 
@@ -39,9 +41,10 @@ class _Run:
 
 @dataclass(slots=True)
 class Seen:
-    """One vertex. ``names`` is what each target calls it; ``runs`` are its intervals by their start."""
+    """One vertex. ``names`` is what each target calls it, taken from the ``written`` ones at the end; ``runs`` are its intervals by their start."""
 
     names: dict[str, StepName] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
     inputs: tuple[str, ...] = ()
     runs: dict[float, _Run] = field(default_factory=dict)
     fresh: bool = False
@@ -72,10 +75,15 @@ class Seen:
         """Whether it was stopped, or was still running when the record ended."""
         return bool(self._broken())
 
-    def intervals(self, until: float) -> list[tuple[float, float]]:
-        """Return when it ran; what was still running when the record ended did so ``until`` then."""
-        done = [(start, run.end) for start, run in self.runs.items() if run.end is not None and not run.stopped]
-        return done + [(start, max(start, until) if end is None else end) for start, end in self._broken()]
+    def intervals(self, since: float, until: float) -> list[tuple[float, float]]:
+        """Return when it ran in this bake; what was still running when the record ended did so ``until`` then.
+
+        A step that another build is at, or was, on the same engine has that one's times: what is before ``since`` is not
+        this bake's.
+        """
+        runs = [(start, run.end) for start, run in self.runs.items() if run.end is not None and not run.stopped]
+        runs += [(start, max(start, until) if end is None else end) for start, end in self._broken()]
+        return [(max(start, since), max(end, since)) for start, end in runs]
 
     def _broken(self) -> list[tuple[float, float | None]]:
         """Return the intervals that did not end well and count.
@@ -91,13 +99,13 @@ class Seen:
 
 @dataclass(slots=True)
 class Bake:
-    """One bake: what it solved, who stands on whom (None: not known), its vertexes and the time of its last sign of life."""
+    """One bake: what it solved, who stands on whom (None: not known), its vertexes, its first and last sign of life."""
 
     solved: tuple[str, ...] = ()
     parents: Mapping[str, tuple[str, ...]] | None = None
     seen: dict[str, Seen] = field(default_factory=dict)
+    since: float = 0.0
     until: float = 0.0
-    _names: dict[str, StepName] = field(default_factory=dict)
     _lines: LogLines = field(default_factory=LogLines)
 
     def feed(self, event: Event) -> None:
@@ -115,8 +123,26 @@ class Bake:
                 self._of(event.vertex).log.extend(self._lines.feed(event))
 
     def close(self) -> None:
-        """Take in that the bake is over: what steps printed without a line end counts as a line."""
+        """Take in that the bake is over: names can be read, and what was printed without a line end counts as a line."""
+        written = frozenset[str]().union(*(seen.written for seen in self.seen.values()))
+        # a record from before bakes were marked, of one target: its steps are of an image whose name nobody knows
+        nameless = not self.solved and any(name.startswith(_UNPREFIXED) for name in written)
+        names = {name: self._parse(name, nameless=nameless) for name in written}
+        self.since = min(
+            (
+                start
+                for seen in self.seen.values()
+                for name in seen.written
+                if _reads(names[name])
+                for start in seen.runs
+            ),
+            default=0.0,
+        )
         for digest, seen in self.seen.items():
+            for name in sorted(seen.written):
+                seen.names.setdefault(names[name].target, names[name])
+                if names[name].text.startswith(_OPTIONAL):
+                    seen.error = ""
             seen.log.extend(self._lines.flush(digest))
             self._lines.forget(digest)
 
@@ -124,20 +150,16 @@ class Bake:
         return self.seen.get(digest) or self.seen.setdefault(digest, Seen())
 
     def _vertex(self, vertex: Vertex) -> None:
-        name = self._names.get(vertex.name) or self._names.setdefault(vertex.name, self._parse(vertex.name))
         seen = self._of(vertex.digest)
-        known = seen.names.get(name.target)
-        if known is None or (name.text, name.stage) < (known.text, known.stage):
-            seen.names[name.target] = name
+        seen.written.add(vertex.name)
         seen.fold(vertex)
-        if name.text.startswith(_OPTIONAL):
-            seen.error = ""
         self.until = max(self.until, vertex.started or 0.0, vertex.completed or 0.0)
 
-    def _parse(self, name: str) -> StepName:
+    def _parse(self, name: str, *, nameless: bool) -> StepName:
         """Return the parts of a name; what belongs to the bake as a whole, or to no target that it solves, has none."""
-        sole = self.solved[0] if len(self.solved) == 1 else ""
-        parts = parse_name(name, sole)
+        if nameless:
+            return replace(parse_name(name, "-"), target="")
+        parts = parse_name(name, self.solved[0] if len(self.solved) == 1 else "")
         own = parts.target in self.solved if self.solved else parts.target not in {"", "internal"}
         if parts.text in _OF_THE_BAKE or not own:
             return StepName("", parts.text, internal=True)
@@ -158,6 +180,11 @@ def bakes(lines: Iterable[bytes]) -> list[Bake]:
     for bake in found:
         bake.close()
     return [bake for bake in found if bake.seen or bake.solved]
+
+
+def _reads(name: StepName) -> bool:
+    """Return whether a step reads what is to be built: no other build has it, and every bake begins with it."""
+    return name.internal and name.text.startswith(_FIRST)
 
 
 def _mark(line: bytes) -> Bake | None:
