@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from bakegen.trace.model import CacheUse
 from bakegen.verdicts.commands import Call, Script
 from bakegen.verdicts.downloads import Download, Tool
 from bakegen.verdicts.model import Usage, amount
@@ -55,21 +56,30 @@ def of_nothing_kept(
     return f"{start}: {tool} kept nothing", "look for no-cache in a uv.toml or pyproject.toml that the step sees"
 
 
-def former_id(target: str, command: str, candidates: Sequence[Usage]) -> str:
+def former_id(use: CacheUse, command: str, candidates: Sequence[Usage]) -> str:
     """Return a sentence about the mount that a similar command filled under another id, "" when there is none.
 
-    BuildKit tells target and command of the step that made a mount in its description (`docker buildx du --verbose`).
+    BuildKit tells target and command of the step that made a mount in its description (`docker buildx du --verbose`). Of
+    several, that with the likest id is named.
     """
-    best, place = "", 0.0
+    alike: dict[str, int] = {}
     for mount in candidates:
         match = _COMMAND.fullmatch(mount.description)
-        if not match or match[1] != target or mount.size < _HELD:
-            continue
-        alike = SequenceMatcher(None, command.split(), match[2].split(), autojunk=False).ratio()
-        if alike >= max(_ALIKE, place):
-            name = mount.id.lstrip("/")
-            best, place = f"{name} with the same target and a similar command holds {amount(mount.size)}", alike
-    return best
+        if (
+            match
+            and match[1] == use.target
+            and mount.size >= _HELD
+            and _ratio(command.split(), match[2].split()) >= _ALIKE
+        ):
+            alike[mount.id.lstrip("/")] = mount.size
+    if not alike:
+        return ""
+    name = max(alike, key=lambda name: _ratio(list(use.id), list(name)))
+    return f"{name} with the same target and a similar command holds {amount(alike[name])}"
+
+
+def _ratio(one: Sequence[str], other: Sequence[str]) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def _archives(script: Script, start: str) -> tuple[str, str]:
