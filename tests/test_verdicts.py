@@ -200,6 +200,12 @@ def test_what_nobody_measured_is_not_judged_but_by_proof() -> None:
     assert state(UV, before=None, after=None, env={"UV_NO_CACHE": "1"}) == "bypassed"
 
 
+def test_a_size_that_the_engine_does_not_know_proves_nothing() -> None:
+    trace = Trace(("asr",), (UV,), 0.0, 1.0)
+    for size in (None, 0):
+        assert verdicts(trace, (), (MountUsage("m", size),), {}) == ()
+
+
 def test_only_what_was_executed_is_judged() -> None:
     assert judge(step("pip install x", "/c", cached=True), step("pip install x", "/c", failed=True)) == ()
 

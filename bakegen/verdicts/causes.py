@@ -12,7 +12,7 @@ from bakegen.verdicts.commands import Call, Script
 from bakegen.verdicts.downloads import Download, Tool
 from bakegen.verdicts.model import Usage, amount
 
-#: pip's own words: https://github.com/pypa/pip/blob/main/src/pip/_internal/cli/req_command.py, warn_if_run_as_root beside
+#: what pip 24.0 prints when its cache belongs to another user, measured
 _DISABLED = re.compile(r"WARNING: The directory '([^']+)' or its parent directory is not owned or is not writable")
 _COMMAND = re.compile(r"cached mount (\S+) from exec (?:/bin/sh -c )?(.*?)(?: with id \".*)?", re.DOTALL)
 _NAMES = {"archives": "apt", "lists": "apt", "wheels": "pip-install.py"}
@@ -64,14 +64,9 @@ def former_id(use: CacheUse, command: str, candidates: Sequence[Usage]) -> str:
     """
     alike: dict[str, int] = {}
     for mount in candidates:
-        match = _COMMAND.fullmatch(mount.description)
-        if (
-            match
-            and match[1] == use.target
-            and mount.size >= _HELD
-            and _ratio(command.split(), match[2].split()) >= _ALIKE
-        ):
-            alike[mount.id.lstrip("/")] = mount.size
+        match, held = _COMMAND.fullmatch(mount.description), mount.size or 0
+        if match and match[1] == use.target and held >= _HELD and _ratio(command.split(), match[2].split()) >= _ALIKE:
+            alike[mount.id.lstrip("/")] = held
     if not alike:
         return ""
     name = max(alike, key=lambda name: _ratio(list(use.id), list(name)))
@@ -83,7 +78,10 @@ def _ratio(one: Sequence[str], other: Sequence[str]) -> float:
 
 
 def _archives(script: Script, start: str) -> tuple[str, str]:
-    """Return why apt kept no packages. In Debian's and Ubuntu's images docker-clean deletes them (Docker's page on cache mounts)."""
+    """Return why apt kept no packages: in Debian's and Ubuntu's images docker-clean deletes them.
+
+    https://docs.docker.com/reference/dockerfile/#example-cache-apt-packages
+    """
     if "docker-clean" in script.text:
         return f"{start}: apt does not keep packages", "set 'Binary::apt::APT::Keep-Downloaded-Packages \"true\";'"
     return f"{start}: /etc/apt/apt.conf.d/docker-clean of the base makes apt delete what it installed", _KEEP
@@ -92,7 +90,8 @@ def _archives(script: Script, start: str) -> tuple[str, str]:
 def _pip(log: Sequence[str], start: str) -> tuple[str, str]:
     """Return why pip kept nothing: it stores what the index's headers allow, in a directory of its own.
 
-    https://pip.pypa.io/en/stable/topics/caching/. Measured: behind an index that sends ``Cache-Control: no-store`` the mount stays at 12,288 bytes.
+    https://pip.pypa.io/en/stable/topics/caching/. Measured: behind an index that sends ``Cache-Control: no-store`` the
+    mount stays at 12,288 bytes.
     """
     for line in log:
         if owner := _DISABLED.search(line):

@@ -268,7 +268,7 @@ def _sizes(mounts: Sequence[Usage] | None) -> dict[str, int] | None:
     found: dict[str, int] = {}
     for mount in mounts:
         name = mount.id.lstrip("/")
-        found[name] = found.get(name, 0) + mount.size
+        found[name] = found.get(name, 0) + (mount.size or 0)
     return found
 
 
