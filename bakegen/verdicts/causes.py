@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
+from bakegen.trace.model import CacheUse
 from bakegen.verdicts.commands import Call, Script
 from bakegen.verdicts.downloads import Download, Tool
 from bakegen.verdicts.model import Usage, amount
 
-#: pip's own words: https://github.com/pypa/pip/blob/main/src/pip/_internal/cli/req_command.py, warn_if_run_as_root beside
+#: what pip 24.0 prints when its cache belongs to another user, measured
 _DISABLED = re.compile(r"WARNING: The directory '([^']+)' or its parent directory is not owned or is not writable")
 _COMMAND = re.compile(r"cached mount (\S+) from exec (?:/bin/sh -c )?(.*?)(?: with id \".*)?", re.DOTALL)
 _NAMES = {"archives": "apt", "lists": "apt", "wheels": "pip-install.py"}
@@ -55,25 +56,32 @@ def of_nothing_kept(
     return f"{start}: {tool} kept nothing", "look for no-cache in a uv.toml or pyproject.toml that the step sees"
 
 
-def former_id(target: str, command: str, candidates: Sequence[Usage]) -> str:
+def former_id(use: CacheUse, command: str, candidates: Sequence[Usage]) -> str:
     """Return a sentence about the mount that a similar command filled under another id, "" when there is none.
 
-    BuildKit tells target and command of the step that made a mount in its description (`docker buildx du --verbose`).
+    BuildKit tells target and command of the step that made a mount in its description (`docker buildx du --verbose`). Of
+    several, that with the likest id is named.
     """
-    best, place = "", 0.0
+    alike: dict[str, int] = {}
     for mount in candidates:
-        match = _COMMAND.fullmatch(mount.description)
-        if not match or match[1] != target or mount.size < _HELD:
-            continue
-        alike = SequenceMatcher(None, command.split(), match[2].split(), autojunk=False).ratio()
-        if alike >= max(_ALIKE, place):
-            name = mount.id.lstrip("/")
-            best, place = f"{name} with the same target and a similar command holds {amount(mount.size)}", alike
-    return best
+        match, held = _COMMAND.fullmatch(mount.description), mount.size or 0
+        if match and match[1] == use.target and held >= _HELD and _ratio(command.split(), match[2].split()) >= _ALIKE:
+            alike[mount.id.lstrip("/")] = held
+    if not alike:
+        return ""
+    name = max(alike, key=lambda name: _ratio(list(use.id), list(name)))
+    return f"{name} with the same target and a similar command holds {amount(alike[name])}"
+
+
+def _ratio(one: Sequence[str], other: Sequence[str]) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
 
 
 def _archives(script: Script, start: str) -> tuple[str, str]:
-    """Return why apt kept no packages. In Debian's and Ubuntu's images docker-clean deletes them (Docker's page on cache mounts)."""
+    """Return why apt kept no packages: in Debian's and Ubuntu's images docker-clean deletes them.
+
+    https://docs.docker.com/reference/dockerfile/#example-cache-apt-packages
+    """
     if "docker-clean" in script.text:
         return f"{start}: apt does not keep packages", "set 'Binary::apt::APT::Keep-Downloaded-Packages \"true\";'"
     return f"{start}: /etc/apt/apt.conf.d/docker-clean of the base makes apt delete what it installed", _KEEP
@@ -82,7 +90,8 @@ def _archives(script: Script, start: str) -> tuple[str, str]:
 def _pip(log: Sequence[str], start: str) -> tuple[str, str]:
     """Return why pip kept nothing: it stores what the index's headers allow, in a directory of its own.
 
-    https://pip.pypa.io/en/stable/topics/caching/. Measured: behind an index that sends ``Cache-Control: no-store`` the mount stays at 12,288 bytes.
+    https://pip.pypa.io/en/stable/topics/caching/. Measured: behind an index that sends ``Cache-Control: no-store`` the
+    mount stays at 12,288 bytes.
     """
     for line in log:
         if owner := _DISABLED.search(line):

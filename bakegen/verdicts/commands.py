@@ -57,7 +57,7 @@ class Call:
     def option(self, *names: str) -> str:
         """Return the value of the last of these options, "" without one."""
         found = ""
-        for word, after in zip(self.words, (*self.words[1:], ""), strict=True):
+        for word, after in zip(self.words, [*self.words[1:], ""], strict=False):
             name, equals, value = word.partition("=")
             if name in names:
                 found = value if equals else after

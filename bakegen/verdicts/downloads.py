@@ -15,12 +15,12 @@ Tool: TypeAlias = Literal["pip", "uv", "archives", "lists", "wheels"]
 
 _SIZE = r"([\d.,]+) ?([kKMGT]?i?B)"
 _UNITS = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4}
-_PIP = re.compile(rf"\s*Downloading (\S+) \({_SIZE}\)")
+_PIP = re.compile(r"\s*Downloading (\S+) \(([\d.,]+) ([kMG]?B|bytes)\)")  # uv has no blank and binary units
 _PIP_KEPT = re.compile(r"\s*(?:Using cached \S+|File was already downloaded )")
 _PIP_SPEAKS = re.compile(
     r"\s*(?:Collecting \S+|Requirement already satisfied: |Successfully (?:installed|downloaded) )"
 )
-_UV = re.compile(rf"Downloading (\S+) \({_SIZE}\)")
+_UV = re.compile(r"Downloading (\S+) \(([\d.]+)([KMGT]?i?B)\)")
 _UV_COUNT = re.compile(r"(Prepared|Installed|Audited|Checked|Resolved) (\d+) packages? in ")
 _GET = re.compile(rf"Get:\d+ \S+ (.+) \[{_SIZE}\]")
 _LISTS_SPEAK = re.compile(r"(?:Get|Hit|Ign):\d+ ")

@@ -88,12 +88,13 @@ class _Family:
     bases: Mapping[str, Mapping[str, str]]
     platform: str
     found: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    left: dict[str, Mapping[str, str]] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
 
     def read(self, image: str) -> Mapping[str, str]:
         """Take in an image, its parents first; return what it hands down. A loop, which bake refuses, ends at itself."""
         if image in self.opened:
-            return self.found.get(image, {})
+            return self.left.get(image, {})
         self.opened.add(image)
         source = self.sources[image]
 
@@ -102,10 +103,12 @@ class _Family:
             return self.read(parent) if parent in self.sources else self.bases.get(reference, {})
 
         try:
-            self.found.update(_Reader(image, source, parse(source.text), self.platform).run(handed_down))
+            reader = _Reader(image, source, parse(source.text), self.platform)
+            self.found.update(reader.run(handed_down))
+            self.left[image] = reader.left
         except DockerfileError:
             self.found[image] = {}
-        return self.found[image]
+        return self.left.get(image, {})
 
 
 class _Reader:
@@ -115,6 +118,7 @@ class _Reader:
         self.image, self.source, self.dockerfile = image, source, dockerfile
         self.globals = global_arguments(dockerfile, source.args, platform, source.target).values
         self.stages: dict[str, _Stage] = {}
+        self.left: Mapping[str, str] = {}
 
     def run(self, handed_down: _HandedDown) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Yield each RUN's environment under its place, and the image's own under its name."""
@@ -130,6 +134,7 @@ class _Reader:
                 if instruction.name == "RUN":
                     yield place(self.image, name, stage.number), stage.seen()
         last = self.stages.get(self.source.target.lower() or str(index), stage)
+        self.left = last.env  # what children get: no ARG
         yield self.image, last.seen()
 
     def _from(self, instruction: Instruction, index: int, handed_down: _HandedDown) -> tuple[_Stage, str]:

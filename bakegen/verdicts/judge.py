@@ -93,7 +93,7 @@ def _cases(
     ran = [step for step in trace.steps if step.executed and step.caches]
     users = Counter(use_id for step in ran for use_id in {_id(use) for use in step.caches})
     here = {_id(use) for step in trace.steps for use in step.caches}
-    old, new = _sizes(before), _sizes(after)
+    old, new, last = _sizes(before), _sizes(after), _last_numbers(trace)
     for step in ran:
         does, found = script(step.title), downloads(step.log)
         does = causes.guessed(does, found)
@@ -103,11 +103,11 @@ def _cases(
                 step,
                 use,
                 does,
-                _environment(step, environments),
+                _environment(step, last, environments),
                 Sizes(_size(old, name), _size(new, name)),
                 found,
                 users[name] - 1,
-                causes.former_id(use.target, does.text, [m for m in before or () if m.id.lstrip("/") not in here])
+                causes.former_id(use, does.text, [m for m in before or () if m.id.lstrip("/") not in here])
                 if old is not None and name not in old
                 else "",
                 new is not None and name not in new,
@@ -236,13 +236,29 @@ def _made(case: Case, state: texts.State, reason: str, fix: str = "", fetched: i
     return Verdict(case.step.key, image, case.use, state, reason, fix, known, case.sizes.delta)
 
 
-def _environment(step: Step, environments: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-    """Return what a step sees: its own place in the Dockerfile if that is known, else what its image ends with."""
+def _environment(
+    step: Step, last: Mapping[tuple[str, str], int], environments: Mapping[str, Mapping[str, str]]
+) -> Mapping[str, str]:
+    """Return what a step sees: its own place in the Dockerfile if that is known, else what its image ends with.
+
+    Measured: where the FROM is redirected with ``contexts``, BuildKit counts it among the steps but gives it no number,
+    so the last step falls one short of the count. The only stage of a file has no name if it was not given one.
+    """
     for image in step.images:
-        for key in (place(image, step.stage, step.number), image):
+        uncounted = step.count - last.get((image, step.stage), step.count)
+        for key in (place(image, step.stage or "stage-0", step.number + uncounted), image):
             if key in environments:
                 return environments[key]
     return {}
+
+
+def _last_numbers(trace: Trace) -> dict[tuple[str, str], int]:
+    """Return the number of the last step of each stage of each image."""
+    last: dict[tuple[str, str], int] = {}
+    for step in trace.steps:
+        for image in step.images:
+            last[image, step.stage] = max(step.number, last.get((image, step.stage), 0))
+    return last
 
 
 def _sizes(mounts: Sequence[Usage] | None) -> dict[str, int] | None:
@@ -252,7 +268,7 @@ def _sizes(mounts: Sequence[Usage] | None) -> dict[str, int] | None:
     found: dict[str, int] = {}
     for mount in mounts:
         name = mount.id.lstrip("/")
-        found[name] = found.get(name, 0) + mount.size
+        found[name] = found.get(name, 0) + (mount.size or 0)
     return found
 
 

@@ -18,8 +18,8 @@ class Usage(Protocol):
         """The id, without the slash that BuildKit puts before it."""
 
     @property
-    def size(self) -> int:
-        """Bytes."""
+    def size(self) -> int | None:
+        """Bytes; None where the engine does not know."""
 
     @property
     def description(self) -> str:
@@ -28,10 +28,10 @@ class Usage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MountUsage:
-    """A Usage as a plain value; ``size`` is in bytes."""
+    """A Usage as a plain value; ``size`` is in bytes, None where it is not known."""
 
     id: str
-    size: int
+    size: int | None
     description: str = ""
 
 
