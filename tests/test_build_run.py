@@ -340,25 +340,27 @@ def caches_json(root: Path) -> dict[str, Any]:
 
 
 MOUNT = {
+    "ID": "a",
     "Type": "exec.cachemount",
     "Description": 'cached mount /c from exec x with id "/pip"',
     "Size": "4.096kB",
-    "LastUsedAt": "now",
-    "CreatedAt": "then",
+    "LastUsedAt": "2026-11-23 19:30:00 +0000 UTC",
+    "CreatedAt": "2026-11-23 19:00:00 +0000 UTC",
     "Reclaimable": True,
 }
 
 
 def test_what_is_recorded_of_the_engine(docker: Docker, tmp_path: Path) -> None:
     docker.says("family")
-    (docker.folder / "du.json").write_text(json.dumps(MOUNT) + "\n" + json.dumps({**MOUNT, "Size": "0B"}))
+    (docker.folder / "du.json").write_text(json.dumps(MOUNT) + "\n" + json.dumps({**MOUNT, "ID": "b", "Size": "0B"}))
     build(request(tmp_path, ("asr", "web", "base")), docker_cmd=docker.command, world=WORLD)
     result, caches = result_json(tmp_path), caches_json(tmp_path)
     assert result["cpus"] == 8
     assert result["parents"] == {"base": [], "asr": ["base"], "web": ["base"]}
     assert caches["version"] == 1
     assert caches["before"] == caches["after"]
-    known = {"id": "pip", "bytes": 4096, "last_used": "now", "created": "then", "description": MOUNT["Description"]}
+    known = {"id": "pip", "bytes": 4096, "description": MOUNT["Description"]}
+    known |= {"last_used": 1_795_462_200.0, "created": 1_795_460_400.0}
     assert caches["after"] == [known, {**known, "bytes": None}]
 
 

@@ -25,6 +25,7 @@ VERSION = 1
 PATIENCE = 15.0  # seconds that the end of a build waits at most for what BuildKit says of its cache mounts
 LONG = 120.0  # seconds in which that may be answered beside a build; a busy engine was seen to take 8
 SOON = 2.0  # seconds: an answer that came later may count what this build has written
+CLOCKS = 60.0  # seconds by which the engine's clock and ours may differ
 MOMENT = 1.0  # seconds for an answer that was asked for when the build began
 _ON_THE_ENGINE = frozenset({"docker", "docker-container"})  # drivers whose steps run on the engine's own cores
 
@@ -69,12 +70,13 @@ class Facts:
 
 def _untouched(docker: Sequence[str], builder: str | None) -> tuple[CacheMountUsage, ...]:
     """Return the cache mounts; of a late answer, those that may have been used since the question as of unknown size."""
-    asked = time.monotonic()
+    asked, clock = time.monotonic(), time.time()
     mounts = cache_mounts(docker, builder, patience=LONG)
     if time.monotonic() - asked < SOON:
         return mounts
+    since = clock - CLOCKS
     return tuple(
-        replace(mount, in_use=mount.in_use or "second" in mount.last_used or "minute" in mount.last_used)
+        replace(mount, reclaimable=False) if max(mount.last_used or 0.0, mount.created or 0.0) >= since else mount
         for mount in mounts
     )
 

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ from bakegen.engine.info import start_inspect
 from bakegen.errors import BuildFailed, Cancelled, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -75,20 +75,21 @@ class _Work:
     digests: dict[str, str] = field(default_factory=dict)
 
 
-def build(
+def build(  # noqa: PLR0913 - all but the request can be left out
     request: BuildRequest,
     *,
     display: Display | None = None,
     docker_cmd: Sequence[str] | None = None,
     builder: Future[Builder] | None = None,
     world: World | None = None,
+    recorded: Callable[[Path], None] | None = None,
 ) -> BuildResult:
     """Build what is requested and return what came of it.
 
     ``builder`` is what ``engine.info.start_inspect`` returned: asking takes 0.2 s, in which a caller who asks first can
-    load and render. Raises UsageError for
-    access that was not granted, EngineError when docker, buildx or the engine cannot do it, BuildFailed when an image
-    does not build, FilesError when the run cannot be recorded, and Cancelled after Ctrl-C.
+    load and render. ``recorded`` is called with the run's directory when all is in it, however the run ended. Raises
+    UsageError for access that was not granted, EngineError when docker, buildx or the engine cannot do it, BuildFailed
+    when an image does not build, FilesError when the run cannot be recorded, and Cancelled after Ctrl-C.
     """
     world = world or World()
     docker = tuple(docker_cmd or docker_command())
@@ -102,7 +103,8 @@ def build(
         raise Cancelled("stopped before anything was built") from None
     links = parents(definition)
     lineage = lineages({name: links.get(name, ()) for name in (*request.targets, *links)})
-    with stop_wishes() as wish, RunDirectory(request.root, world.today()) as directory:
+    with _told(recorded) as places, stop_wishes() as wish, RunDirectory(request.root, world.today()) as directory:
+        places.append(directory.path)
         settings = settings_file(request, definition, found)
         extra = (directory.text("override.json", settings),) if settings else ()
         exported = exporting(request, definition, found)
@@ -116,6 +118,18 @@ def build(
             facts=facts,
         )
         return _run(work, world.today())
+
+
+@contextmanager
+def _told(recorded: Callable[[Path], None] | None) -> Iterator[list[Path]]:
+    """Give a list for the directory of the run, and call ``recorded`` with it in the end."""
+    places: list[Path] = []
+    try:
+        yield places
+    finally:
+        if recorded is not None:
+            for place in places:
+                recorded(place)
 
 
 def _tracker(

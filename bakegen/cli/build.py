@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bakegen.cli.common import json_option, manifest_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ENGINE_IS_AT_WORK = 0.5  # seconds after which there is time for something else
 
 
 @click.command("build", short_help="Build images in parallel.")
@@ -45,8 +52,8 @@ from bakegen.cli.common import json_option, manifest_option
 def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output: Any, **words: Any) -> None:  # noqa: ANN401 - the fields of Options
     """Build SELECTION (images, groups, globs; default: the group default) in one bake, all in parallel.
 
-    Writes what `bakegen render` would write, then builds. Each image's log and what BuildKit reported are kept in
-    .bakegen/runs/. Ctrl-C cancels on the engine.
+    Writes what `bakegen render` would write, then builds. Each image's log, what BuildKit reported and an
+    HTML report are kept in .bakegen/runs/. Ctrl-C cancels on the engine.
 
     \b
     bakegen build cpu
@@ -74,10 +81,45 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
     asked = request(plan, plan.select(selection), project.root, options, epoch=str(time.time_ns()))
     for change in project.write():
         click.echo(f"{'removed' if change.new is None else 'wrote'} {change.path}", err=True)
-    result = build(asked, display=display(), docker_cmd=docker, builder=builder)
+    with _prepared(project.root):
+        result = build(asked, display=display(), docker_cmd=docker, builder=builder, recorded=_report)
     if as_json:
         click.echo(
             to_json(
                 {"run": result.id, "outcome": result.outcome, "images": [image.as_json() for image in result.images]}
             )
         )
+
+
+@contextmanager
+def _prepared(root: Path) -> Iterator[None]:
+    """Import what a report needs while the engine is at work: 0.1 s that a build of nothing new would be longer by."""
+    from threading import Timer
+
+    def prepare() -> None:
+        from bakegen.report import html, text  # noqa: F401 - imported for `_report`
+
+        html.prepare(root)
+
+    timer = Timer(_ENGINE_IS_AT_WORK, prepare)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _report(directory: Path) -> None:
+    """Write the report of a run and print its lines; whatever goes wrong with that, the build is what it is."""
+    from bakegen.build.rundir import RUNS
+    from bakegen.report import HTML_FILE, write
+    from bakegen.report.text import after_build
+
+    try:
+        report = write(directory, directory.parents[2])
+    except Exception as error:  # noqa: BLE001 - a template of the user's, a full disk: no reason to fail a build
+        click.echo(f"there is no report: {error}", err=True)
+        return
+    for line in after_build(report, (RUNS / directory.name / HTML_FILE).as_posix()):
+        click.echo(line, err=True)

@@ -1,39 +1,82 @@
-"""What a builder keeps in its cache mounts: `docker buildx du`, read."""
+"""The cache mounts an engine holds: ids, bytes, times.
+
+`docker buildx du` speaks to the right builder, but rounds sizes to four digits and times to words such as "2 hours
+ago" in every format it has (https://github.com/docker/buildx/blob/master/commands/diskusage.go). The Docker engine's
+own `/system/df` has both exactly, for the builder inside it. So both are asked, side by side, and joined by record id:
+what the second does not know stays as rounded as buildx prints it.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bakegen.engine import api
 from bakegen.engine.failures import explain
 from bakegen.engine.process import run
 from bakegen.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
-PATIENCE = 20.0  # seconds; sizes that BuildKit does not know yet are counted file by file
-_ID = re.compile(r'with id ("(?:[^"\\]|\\.)*")\s*$')
-_SIZE = re.compile(r"([\d.]+(?:e[+-]?\d+)?)\s*([kKMGTPE]?)B")
-_POWERS = " kMGTPE"
+PATIENCE = 120.0  # seconds; the engine walks what has changed to measure it
+CACHE_MOUNT = "exec.cachemount"
+_ID = re.compile(r'.* with id ("(?:[^"\\]|\\.)*")', re.DOTALL)
+_UNNAMED = re.compile(r"cached mount (\S+) from ")
+_SIZE = re.compile(r"([\d.]+)\s*([kKMGTPE]?)(i?)B")
+_AGO = re.compile(r"(?:About )?(an?|\d+) (second|minute|hour|day|week|month|year)s?(?: ago)?")
+_SECONDS = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86_400,
+    "week": 604_800,
+    "month": 2_592_000,
+    "year": 31_536_000,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of BuildKit's cache: ``id`` is BuildKit's own, ``size`` is in bytes, times are seconds since the epoch.
+
+    ``exact`` is False where size and ``last_used`` are as rounded as `docker buildx du` prints them.
+    """
+
+    id: str
+    type: str
+    description: str
+    size: int
+    last_used: float | None = None
+    created: float | None = None
+    shared: bool = False
+    reclaimable: bool = True
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CacheMountUsage:
-    """One cache mount that a builder keeps. ``id`` is as in the Dockerfile; ``size`` is bytes, to four digits.
+    """One record of a cache mount. One id has several where uid, gid or mode differ, or with ``sharing=private``.
 
-    ``last_used`` and ``created`` are in buildx's words, "" when never and unknown. ``record`` is BuildKit's own id.
+    ``id`` is without the slash that BuildKit puts before it: `/root/.cache` (still with one) is that of an unnamed mount.
+    ``size`` is in bytes, times are seconds since the epoch by the engine's clock; ``last_used`` is None for a mount that
+    nobody has used since it was made. ``record`` is BuildKit's own id of it. ``reclaimable`` is False while a step uses it.
     """
 
     id: str
     size: int
-    last_used: str = ""
-    created: str = ""
-    description: str = ""
-    record: str = ""
-    in_use: bool = False
+    last_used: float | None
+    created: float | None
+    description: str
+    record: str
+    shared: bool = False
+    reclaimable: bool = True
+    exact: bool = False
 
     @property
     def known(self) -> bool:
@@ -41,60 +84,141 @@ class CacheMountUsage:
 
         Rule: moby/buildkit, cache/manager.go, DiskUsage. An empty mount has the size of a directory.
         """
-        return self.size > 0 and not self.in_use
+        return self.size > 0 and self.reclaimable
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry of caches.json."""
+        return {
+            "id": self.id,
+            "bytes": self.size,
+            "last_used": self.last_used,
+            "created": self.created,
+            "description": self.description,
+        }
 
 
 def cache_mounts(
-    docker: Sequence[str], builder: str | None = None, *, patience: float = PATIENCE
+    docker_cmd: Sequence[str], builder: str | None = None, *, patience: float = PATIENCE
 ) -> tuple[CacheMountUsage, ...]:
-    """Return the cache mounts of the named builder, or the current one; takes about 0.3 s.
+    """Return the cache mounts of a builder, by id; takes about half a second.
 
-    Raises EngineError when there is no buildx, no such builder, no engine behind it, or no answer in time.
+    Raises EngineError when buildx, the builder or its engine does not answer within ``patience`` seconds.
     """
-    named = ("--builder", builder) if builder else ()
-    words = ("buildx", "du", *named, "--filter", "type=exec.cachemount", "--format", "json")
-    done = run((*docker, *words), timeout=patience)
+    found = (usage(record) for record in records(docker_cmd, builder, CACHE_MOUNT, patience))
+    return tuple(sorted(found, key=lambda mount: (mount.id, mount.record)))
+
+
+def records(
+    docker_cmd: Sequence[str], builder: str | None = None, kind: str | None = None, patience: float = PATIENCE
+) -> tuple[Record, ...]:
+    """Return the records of a builder's cache, all or those of one kind, exact where the Docker engine knows them."""
+    with ThreadPoolExecutor(1, "bakegen-du") as pool:
+        precise = pool.submit(api.get, docker_cmd, "/system/df?type=build-cache", timeout=patience)
+        argv = (*docker_cmd, "buildx", "du", "--format", "json")
+        chosen = ("--builder", builder) if builder else ()
+        done = run((*argv, *chosen, *(("--filter", f"type={kind}") if kind else ())), timeout=patience)
+        exact = parse_df(precise.result() or b"")
     if done.returncode:
         raise explain(done.error, EngineError)
-    return tuple(parse_usage(done.stdout))
-
-
-def parse_usage(stdout: bytes) -> Iterator[CacheMountUsage]:
-    """Yield the cache mounts in what `buildx du --format json` printed, one JSON object a line."""
-    for line in stdout.splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and record.get("Type") == "exec.cachemount":
-            yield _usage(record)
-
-
-def _usage(record: dict[str, Any]) -> CacheMountUsage:
-    description = str(record.get("Description") or "")
-    return CacheMountUsage(
-        id=_id(description),
-        size=_bytes(str(record.get("Size") or "")),
-        last_used=str(record.get("LastUsedAt") or ""),
-        created=str(record.get("CreatedAt") or ""),
-        description=description,
-        record=str(record.get("ID") or ""),
-        in_use=record.get("Reclaimable") is False,
+    return tuple(
+        replace(record, size=known.size, last_used=known.last_used, exact=True)
+        if (known := exact.get(record.id))
+        else record
+        for record in parse_du(done.stdout, time.time())
     )
 
 
-def _id(description: str) -> str:
-    """Return the id at the end of a description, quoted as Go does, without the slash that ends its namespace."""
-    found = _ID.search(description)
-    if not found:
-        return ""
+def parse_du(output: bytes, now: float) -> tuple[Record, ...]:
+    """Return what `docker buildx du --format json` printed, one object a line, at the time ``now``."""
+    found = []
+    for line in output.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and row.get("ID"):
+            found.append(_record(row, size=_bytes(row.get("Size")), last_used=_when(row.get("LastUsedAt"), now)))
+    return tuple(found)
+
+
+def parse_df(body: bytes) -> dict[str, Record]:
+    """Return the records by id in the answer of https://docs.docker.com/reference/api/engine/version/v1.44/#tag/System."""
     try:
-        return str(json.loads(found[1])).removeprefix("/")
+        rows = json.loads(body).get("BuildCache") or ()
+    except (ValueError, AttributeError):
+        return {}
+    return {
+        str(row["ID"]): _record(row, size=int(row.get("Size") or 0), last_used=_when(row.get("LastUsedAt"), 0.0))
+        for row in rows
+    }
+
+
+def usage(record: Record) -> CacheMountUsage:
+    """Return a record of a cache mount under its id."""
+    return CacheMountUsage(
+        mount_id(record.description),
+        record.size,
+        record.last_used,
+        record.created,
+        record.description,
+        record.id,
+        record.shared,
+        record.reclaimable,
+        record.exact,
+    )
+
+
+def mount_id(description: str) -> str:
+    """Return the id in a record's description, without the slash that BuildKit puts before it; "" when there is none.
+
+    BuildKit leaves the id out where it equals the mount's target (solver/llbsolver/mounts/mount.go), which Dockerfiles
+    never bring about, because the slash is before theirs.
+    """
+    if found := _ID.fullmatch(description):
+        try:
+            name = str(json.loads(found[1]))
+        except ValueError:  # Go quotes what JSON does not know, such as \\x00
+            name = found[1][1:-1]
+    else:
+        unnamed = _UNNAMED.match(description)
+        name = unnamed[1] if unnamed else ""
+    return name.removeprefix("/")
+
+
+def _record(row: Mapping[str, Any], *, size: int, last_used: float | None) -> Record:
+    return Record(
+        id=str(row["ID"]),
+        type=str(row.get("Type") or ""),
+        description=str(row.get("Description") or ""),
+        size=size,
+        last_used=last_used,
+        created=_when(row.get("CreatedAt"), 0.0),
+        shared=bool(row.get("Shared")),
+        reclaimable=bool(row.get("Reclaimable", True)),
+    )
+
+
+def _bytes(text: object) -> int:
+    """Return the bytes that a size such as ``794.6kB`` or ``1.5GiB`` stands for; a number is as it is."""
+    if isinstance(text, int):
+        return text
+    found = _SIZE.fullmatch(str(text or ""))
+    if not found:
+        return 0
+    power = " KMGTPE".index(found[2].upper() or " ")
+    return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
+
+
+def _when(text: object, now: float) -> float | None:
+    """Return a time in seconds since the epoch: a date as Go or JSON prints it, or "2 hours ago" as seen from ``now``."""
+    words = str(text or "")
+    if words.startswith("Less than a second"):
+        return now
+    if found := _AGO.fullmatch(words):
+        return now - _SECONDS[found[2]] * (1 if found[1] in {"a", "an"} else int(found[1]))
+    words = re.sub(r"(\.\d{6})\d+", r"\1", words.removesuffix(" UTC")).replace(" +0000", "+00:00")
+    try:
+        moment = datetime.fromisoformat(words)
     except ValueError:
-        return found[1][1:-1].removeprefix("/")
-
-
-def _bytes(text: str) -> int:
-    """Return the bytes in docker's words, such as ``794.6kB``: powers of 1000 (docker/go-units, HumanSize)."""
-    found = _SIZE.fullmatch(text.strip())
-    return round(float(found[1]) * 1000 ** _POWERS.index(found[2].replace("K", "k") or " ")) if found else 0
+        return None
+    return moment.timestamp() if moment.tzinfo and moment.year > 1 else None

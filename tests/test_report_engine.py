@@ -1,0 +1,61 @@
+"""A real build leaves its report, and says the essence below its summary."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support import bakegen, write_project
+
+if TYPE_CHECKING:
+    from tests import lab
+
+pytestmark = pytest.mark.engine
+
+MANIFEST = """
+version: 1
+family: reported
+registry: r
+bases: {python: "python:3.11-slim"}
+images:
+  base: {from: python, run: ["echo MARK", "sleep 1"]}
+  leaf: {from: base, run: ["sleep 2"]}
+  side: {from: base, run: ["true"]}
+  sick: {from: base, run: ["exit 3"]}
+groups: {default: [leaf, side], broken: [sick]}
+"""
+
+
+def test_a_build_and_its_report(tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]) -> None:
+    root = write_project(tmp_path, MANIFEST.replace("MARK", str(time.time_ns())))
+    base = f"--base=python={engine.substitutions.get('python:3.11-slim', 'python:3.11-slim')}"
+    first = bakegen("build", base, "--no-output", cwd=root, env=docker_env)
+    assert first.returncode == 0, first.stderr
+    below = first.stderr.partition(" images in ")[2].splitlines()
+    run = Path(below[-1].removeprefix("report: ")).parent
+    assert below[1].startswith("critical path base > leaf ")
+    assert (root / run / "report.html").read_text().startswith("<!doctype html>")
+
+    told = json.loads((root / run / "report.json").read_text())
+    assert told == json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)
+    result = json.loads((root / run / "result.json").read_text())
+    assert told["run"]["cpus"] == result["cpus"] > 0
+    assert [image["name"] for image in told["images"]] == [image["name"] for image in result["images"]]
+    (slept,) = [step for step in told["steps"] if step["title"] == "RUN sleep 2"]
+    assert (slept["state"], slept["critical"], slept["images"]) == ("executed", True, ["leaf"])
+    assert slept["seconds"] >= 2
+
+    again = bakegen("build", base, "--no-output", cwd=root, env=docker_env)
+    assert f"less than run {run.name}" in again.stderr
+    assert "5 of 5 distinct steps cached" in bakegen("report", cwd=root, env=docker_env).stdout
+
+    failed = bakegen("build", base, "broken", cwd=root, env=docker_env)
+    assert failed.returncode == 6
+    assert "\nreport: .bakegen/runs/" in failed.stderr
+    shown = bakegen("report", cwd=root, env=docker_env).stdout
+    assert ": failed, " in shown
+    assert "Traceback" not in first.stderr + again.stderr + failed.stderr
