@@ -31,6 +31,9 @@ def _cli() -> str:
         command = app.get_command(context, name)
         assert command is not None
         parts.append(f"\n## bakegen {name}\n\n" + _block(f"bakegen {name} --help", _help(command, f"bakegen {name}")))
+        for inner in command.commands.values() if isinstance(command, click.Group) else ():
+            full = f"bakegen {name} {inner.name}"
+            parts.append(f"\n### {full}\n\n" + _block(f"{full} --help", _help(inner, full)))
     return "\n".join(parts)
 
 

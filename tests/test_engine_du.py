@@ -103,10 +103,10 @@ def test_what_a_build_leaves_in_mounts(
         monkeypatch.setenv(name, value)
     name, size = f"du-{uuid.uuid4().hex}", 1_234_567
     base = engine.substitutions.get("python:3.11-slim", "python:3.11-slim")
-    write = f"head -c {size} /dev/urandom > /m/file"
+    write = f": {name}; head -c {size} /dev/urandom > /m/file"  # an id alone would not run a cached step again
     (tmp_path / "Dockerfile").write_text(
         f"FROM {base}\nRUN --mount=type=cache,id={name},target=/m {write}\n"
-        f"RUN --mount=type=cache,id={name},target=/m,uid=77 true\n"
+        f"RUN --mount=type=cache,id={name},target=/m,uid=77 : {name}\n"
     )
     command = [str(engine.docker), "buildx", "build", "--output=type=cacheonly", str(tmp_path)]
     subprocess.run(command, env=docker_env, check=True, capture_output=True)
