@@ -12,7 +12,7 @@ import click
 
 from bakegen.errors import EXIT_CODES, BakegenError, Cancelled, CheckFailed
 
-VERBS = ("build", "doctor", "graph", "list", "lock", "matrix", "render", "schema")
+VERBS = ("bench", "build", "doctor", "graph", "list", "lock", "matrix", "render", "schema")
 
 
 class Verbs(click.Group):
