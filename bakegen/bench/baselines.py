@@ -51,6 +51,7 @@ def dockerfiles(plan: Plan, names: Sequence[str], style: str) -> dict[str, str]:
             start=unpinned(image.from_ref),
             flags=partial(_flags, image, style),
             packages=partial(_packages, image),
+            arch=style == "phase1" and any(isinstance(layer, RunLayer) and layer.mounts for layer in image.layers),
             uid=UID,
         )
         for image in plan.images
@@ -81,7 +82,8 @@ def commands(plan: Plan, names: Sequence[str], setting: Setting, files: Mapping[
             words += ["--build-arg", f"{name}={value}"]
         for name, value in image.labels:
             words += ["--label", f"{name}={value}"]
-        words += [word for p in image.platforms[:1] for word in ("--platform", p)]
+        if image.platforms:
+            words += ["--platform", ",".join(image.platforms)]
         for secret in image.secrets:
             source = f"env={secret.env}" if secret.env else f"src={secret.src}"
             words += ["--secret", f"id={secret.id},{source}"]

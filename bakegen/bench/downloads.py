@@ -26,7 +26,9 @@ _UNITS = {"bytes": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**1
 _UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SIZE = r"([\d.,]+)\s?(bytes|[kMGT]?B|[KMGT]iB)"
 _PIP = re.compile(rf"\bDownloading \S+\.(?:whl|tar\.gz|zip|tar\.bz2) \({_SIZE}\)")
-_UV = re.compile(rf"^\s*Downloading (?:[A-Za-z0-9][\w.-]*) \({_SIZE}\)")
+_UV = re.compile(
+    r"^\s*Downloading [A-Za-z0-9][\w.-]* \(([\d.,]+)([KMGT]?i?B)\)"
+)  # no space before the unit, unlike pip
 _PREPARED = re.compile(r"^\s*Prepared (\d+) packages? in ")
 _APT = re.compile(rf"^\s*Need to get {_SIZE}(?:/\S+ \S+)? of archives")
 _FETCHING = re.compile(r"^\s*fetching (\S.*)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,7 +73,9 @@ def _one_source(ground: Ground) -> Choice:
     found = [(image, path) for image in ground.leaves() for path in _source_files(image, ground.tree)]
     if not found:
         return Choice("one-source", "", why_not="no leaf image copies a text file")
-    image, path = min(found, key=lambda pair: (not pair[1].endswith(".py"), ground.names.index(pair[0].name), pair[1]))
+    users = Counter(path for image in ground.images for path in set(_source_files(image, ground.tree)))
+    order = {name: number for number, name in enumerate(ground.names)}
+    image, path = min(found, key=lambda at: (not at[1].endswith(".py"), users[at[1]], order[at[0].name], at[1]))
     return Choice("one-source", f"a line more in {path}, which {image.name} copies", Append(path, _MARK))
 
 
