@@ -122,7 +122,7 @@ def _left_as_found(room: Room, tell: Callable[[str], None]) -> Iterator[None]:
             room.drop_cache([room.id])
         finally:
             if main:
-                signal.signal(signal.SIGINT, before)
+                signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def references(plan: Plan, names: tuple[str, ...], words: tuple[str, ...]) -> dict[str, str]:

@@ -39,7 +39,7 @@ def applied(root: Path, edit: Append | Release | None, number: int, mark: str) -
     try:
         before = path.read_bytes()
         path.write_bytes(edited(before.decode(), edit, number, mark).encode())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:
         raise FilesError(Problem(f"the copy of {edit.path} cannot be edited: {error}")) from error
     try:
         yield

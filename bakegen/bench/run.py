@@ -11,7 +11,7 @@ from bakegen.bench.edits import applied
 from bakegen.bench.model import Choice, Sample
 from bakegen.bench.room import Record, Room, descendants, word_of
 from bakegen.bench.sides import Output, Side, State, failed
-from bakegen.errors import Cancelled
+from bakegen.errors import Cancelled, EngineError, FilesError
 
 Key = tuple[str, str]
 
@@ -46,7 +46,7 @@ class Bench:
         try:
             for position, (number, choice, side) in enumerate(jobs):
                 started = time.perf_counter()
-                sample = self._job(number, choice, side)
+                sample = self._try(number, choice, side)
                 key = (choice.scenario, side.name)
                 self._took[key] = time.perf_counter() - started
                 self.samples[key][number - 1] = None if sample.error else sample
@@ -68,6 +68,15 @@ class Bench:
                 if not choice.why_not and number <= (choice.rounds or number):
                     found += [(number, choice, side) for side in (*self.sides[shift:], *self.sides[:shift])]
         return found
+
+    def _try(self, number: int, choice: Choice, side: Side) -> Sample:
+        """Do one job; once something was measured, what goes wrong with the engine or a file costs no more than the job."""
+        try:
+            return self._job(number, choice, side)
+        except (EngineError, FilesError) as error:
+            if not self._took:
+                raise
+            return Sample(0.0, error=str(error))
 
     def _job(self, number: int, choice: Choice, side: Side) -> Sample:
         """Bring a side into the state its scenario begins with, time one build, and undo the edit."""

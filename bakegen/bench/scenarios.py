@@ -164,12 +164,12 @@ def _torch_bump(ground: Ground) -> Choice:
         return Choice("torch-bump", "", why_not="no image installs torch in a layer of its own")
     image = max(having, key=lambda image: (len(ground.standing_on({image.name})), -ground.names.index(image.name)))
     spots, version = _torch_spots(ground.source, image.origin), _torch(image)
-    patch = int(re.split(r"\D", f"{version}.0.0".split(".")[2])[0] or 0)
-    if not patch or not any(spot.old == version for spot in spots):
+    back = min((int(spot.old.rpartition(".")[2]) for spot in spots), default=0)
+    if not back or not any(spot.old == version for spot in spots):
         return Choice("torch-bump", "", why_not=f"no patch release is known before torch {version} of {image.name}")
     first = ", ".join(dict.fromkeys(f"{spot.old} -> {earlier(spot.old, 1)}" for spot in spots))
     text = f"torch of {image.name} in {ground.source.path.rpartition('/')[2]}: {first}"
-    return Choice("torch-bump", text, Release(ground.source.path.rpartition("/")[2], spots), rounds=patch)
+    return Choice("torch-bump", text, Release(ground.source.path.rpartition("/")[2], spots), rounds=back)
 
 
 def _torch(image: PlannedImage) -> str:

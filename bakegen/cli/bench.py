@@ -67,9 +67,12 @@ def verb(
     from bakegen.bench.results import as_json, markdown, notes, rows
     from bakegen.cli.common import columns, to_json
     from bakegen.engine.client import docker_command
-    from bakegen.errors import BuildFailed, Cancelled
+    from bakegen.errors import BuildFailed, Cancelled, FilesError
     from bakegen.project import load
 
+    for path in filter(None, (json_file, markdown_file)):
+        if not Path(path).absolute().parent.is_dir():
+            raise FilesError(f"{path} cannot be written: there is no such directory")
     wanted = Wanted(package=package or PACKAGE, **words)  # type: ignore[arg-type]  # click has checked the types
     results = bench(load(manifest), wanted, docker_command(), lambda line: click.echo(line, err=True))
     click.echo(columns(rows(results)))
