@@ -150,6 +150,12 @@ class Bench:
         printed, ran = read_output(output.lines)
         sizes = mount_sizes(before, state.word)
         grown = {target: size - sizes.get(target, 0) for target, size in mount_sizes(after, state.word).items()}
+        again = len(ran) - sum(ran.values())
+        if choice.scenario == "unchanged" and again:
+            self.warnings.append(
+                f"round {number}: unchanged, {side.name}: {again} RUN steps ran although nothing had changed; the engine had"
+                " dropped them, and this round's figures of all scenarios are to be doubted"
+            )
         return Sample(output.seconds, downloads(printed, grown), len(ran), sum(ran.values()))
 
     def _drop(self, before: Sequence[Record], after: Sequence[Record], state: State) -> None:
