@@ -1,0 +1,206 @@
+"""The rounds of a bench: every scenario, every side in turn, each edit undone before the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bakegen.bench.downloads import downloads, mount_sizes, read_output
+from bakegen.bench.edits import applied
+from bakegen.bench.model import Choice, Sample
+from bakegen.bench.room import Record, Room, descendants, word_of
+from bakegen.bench.sides import Output, Side, State, failed
+from bakegen.errors import Cancelled, EngineError, FilesError
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Bench:
+    """One bench. ``bases`` are the references that stand-ins are made of; ``tell`` shows a line on the way."""
+
+    room: Room
+    sides: Sequence[Side]
+    choices: Sequence[Choice]
+    bases: Mapping[str, str]
+    rounds: int
+    tell: Callable[[str], None]
+    samples: dict[Key, list[Sample | None]] = field(default_factory=dict)
+    errors: dict[Key, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    stopped: bool = False
+    _kept: dict[str, frozenset[str]] = field(default_factory=dict)
+    _states: dict[str, State] = field(default_factory=dict)
+    _dirty: set[str] = field(default_factory=set)
+    _known: set[Key] = field(default_factory=set)
+    _took: dict[Key, float] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Run all rounds; Ctrl-C ends them early and leaves what was measured."""
+        jobs = list(self._jobs())
+        for choice in self.choices:
+            for side in self.sides:
+                self.samples[choice.scenario, side.name] = [None] * self.rounds
+        begun = time.perf_counter()
+        try:
+            for position, (number, choice, side) in enumerate(jobs):
+                started = time.perf_counter()
+                sample = self._try(number, choice, side)
+                key = (choice.scenario, side.name)
+                self._took[key] = time.perf_counter() - started
+                self.samples[key][number - 1] = None if sample.error else sample
+                if sample.error:
+                    self.errors.setdefault(key, f"round {number}: {sample.error}")
+                self.tell(
+                    self._line(number, choice, side, sample, [(c.scenario, s.name) for _, c, s in jobs[position + 1 :]])
+                )
+        except (Cancelled, KeyboardInterrupt):
+            self.stopped = True
+        self.tell(f"{'stopped after' if self.stopped else 'measured in'} {clock(time.perf_counter() - begun)}")
+
+    def _jobs(self) -> list[tuple[int, Choice, Side]]:
+        """Return what is timed, in order; the side that goes first changes from round to round."""
+        found = []
+        for number in range(1, self.rounds + 1):
+            shift = (number - 1) % len(self.sides)
+            for choice in self.choices:
+                if not choice.why_not and number <= (choice.rounds or number):
+                    found += [(number, choice, side) for side in (*self.sides[shift:], *self.sides[:shift])]
+        return found
+
+    def _try(self, number: int, choice: Choice, side: Side) -> Sample:
+        """Do one job; once something was measured, what goes wrong with the engine or a file costs no more than the job."""
+        try:
+            return self._job(number, choice, side)
+        except (EngineError, FilesError) as error:
+            if not self._took:
+                raise
+            return Sample(0.0, error=str(error))
+
+    def _job(self, number: int, choice: Choice, side: Side) -> Sample:
+        """Bring a side into the state its scenario begins with, time one build, and undo the edit."""
+        if choice.scenario == "cold":
+            self._renew(side)
+            sample = self._timed(number, choice, side)
+            self._kept[side.name] = self._ids(self._states[side.name])
+            return sample
+        if (problem := self._prepare(choice, side)) is not None:
+            return failed(problem)
+        self._kept[side.name] = self._ids(self._states[side.name])
+        with applied(side.root, choice.edit, number, self.room.word()):
+            return self._timed(number, choice, side)
+
+    def _prepare(self, choice: Choice, side: Side) -> Output | None:
+        """Build what was there before the edit, and let caches see the edit's new wheel once; return a failure.
+
+        What the engine's garbage collection has taken since is built again in a new state: neither a step that is gone
+        nor a cache mount that is gone would be the baseline's fault, or bakegen's.
+        """
+        if side.name in self._states and (gone := self._kept[side.name] - self._ids(self._states[side.name])):
+            self.warnings.append(
+                f"{choice.scenario}, {side.name}: the engine had dropped {len(gone)} cache records of the build before"
+                " (its garbage collection, or a prune): built anew first"
+            )
+            self.tell(self.warnings[-1])
+            self._renew(side)
+        if side.name not in self._states:
+            self._renew(side)
+        if side.name in self._dirty and (output := self._build(side, "prepare", 0)).error:
+            return output
+        key = (self._states[side.name].word, choice.scenario)
+        if choice.new_wheel and key not in self._known:
+            with applied(side.root, choice.edit, 1, self.room.word()):
+                output = self._build(side, "prepare", 0)
+            if output.error or (output := self._build(side, "prepare", 0)).error:
+                return output
+            self._known.add(key)
+        return None
+
+    def _ids(self, state: State) -> frozenset[str]:
+        """Return the ids of a state's records in the build cache."""
+        return frozenset(descendants(self.room.records(), _words(state)))
+
+    def _build(self, side: Side, scenario: str, number: int, state: State | None = None) -> Output:
+        """Build; what it builds from the files as they are, on the side's own bases, leaves the side clean."""
+        output = side.build(state or self._states[side.name], scenario, number)
+        self._dirty.discard(side.name)
+        if output.error or state:
+            self._dirty.add(side.name)
+        return output
+
+    def _timed(self, number: int, choice: Choice, side: Side) -> Sample:
+        """Time one build, count what it fetched, and drop what only this build needed."""
+        state = self._states[side.name]
+        bumped = None
+        if choice.base:
+            bumped = State(state.word, {**state.bases, choice.base: self._base(choice.base)})
+        before = self.room.records()
+        output = self._build(side, choice.scenario, number, bumped)
+        if choice.edit:
+            self._dirty.add(side.name)
+        after = self.room.records()
+        if choice.scenario != "cold":
+            self._drop(before, after, bumped or state)
+        if bumped:
+            self.room.drop_tags([bumped.bases[choice.base]])
+        self.room.drop_images(dangling=True)
+        if output.error:
+            return failed(output)
+        printed, ran = read_output(output.lines)
+        sizes = mount_sizes(before, state.word)
+        grown = {target: size - sizes.get(target, 0) for target, size in mount_sizes(after, state.word).items()}
+        again = len(ran) - sum(ran.values())
+        if choice.scenario == "unchanged" and again:
+            self.warnings.append(
+                f"round {number}: unchanged, {side.name}: {again} RUN steps ran although nothing had changed; the engine had"
+                " dropped them, and this round's figures of all scenarios are to be doubted"
+            )
+        return Sample(output.seconds, downloads(printed, grown), len(ran), sum(ran.values()))
+
+    def _drop(self, before: Sequence[Record], after: Sequence[Record], state: State) -> None:
+        """Drop the layers of one build from the cache, so that ten rounds take no more disk than one; keep its mounts."""
+        known = {record["ID"] for record in before}
+        mounts = {record["ID"] for record in after if record.get("Type") == "exec.cachemount"}
+        self.room.prune(descendants(after, _words(state)) - known - mounts)
+
+    def _renew(self, side: Side) -> None:
+        """Give a side bases and a cache namespace that nothing was built on, and drop what it had before."""
+        if old := self._states.pop(side.name, None):
+            self.room.drop_tags(old.bases.values())
+            self.room.drop_cache(_words(old))
+        self._states[side.name] = State(self.room.word(), {name: self._base(name) for name in self.bases})
+        self._kept[side.name] = frozenset()
+        self._dirty.add(side.name)
+
+    def _base(self, name: str) -> str:
+        return self.room.base(name, self.bases[name])
+
+    def _line(self, number: int, choice: Choice, side: Side, sample: Sample, left: Sequence[Key]) -> str:
+        """Return the line of one timed build, with an estimate of how long the rest takes."""
+        told = [
+            f"round {number}/{self.rounds}  {choice.scenario:<18}  {side.name:<8}",
+            f"{sample.seconds:7.1f} s" if not sample.error else " failed  ",
+            f"{sample.cached}/{sample.runs} RUN cached" if sample.runs else "",
+            f"about {clock(estimate(self._took, left))} left" if left else "",
+        ]
+        return "  ".join(part for part in told if part)
+
+
+def _words(state: State) -> list[str]:
+    """Return the words that the cache records of a state carry: its namespace, and the last layers of its bases."""
+    return [state.word, *(word_of(reference) for reference in state.bases.values())]
+
+
+def estimate(took: Mapping[Key, float], left: Sequence[Key]) -> float:
+    """Return the seconds that the jobs left will take: each what it took last, one not seen yet what all took on average."""
+    mean = sum(took.values()) / len(took) if took else 0.0
+    return sum(took.get(key, mean) for key in left)
+
+
+def clock(seconds: float) -> str:
+    """Return seconds for people: ``48 s``, ``12 min``, ``1 h 05 min``."""
+    minutes = round(seconds / 60)
+    if seconds < 90:  # noqa: PLR2004 - a minute and a half
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"  # noqa: PLR2004

@@ -1,0 +1,88 @@
+"""``bakegen bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bakegen.cli.common import manifest_option
+
+# as in bench/model.py, whose import is left to the verb
+_SCENARIOS = (
+    "cold",
+    "unchanged",
+    "one-source",
+    "light-requirement",
+    "common-requirement",
+    "base-bump",
+    "torch-bump",
+)
+
+
+@click.command("bench", short_help="Measure what the family gains over builds by hand.")
+@click.argument("selection", nargs=-1)
+@click.option(
+    "--scenario", "scenarios", multiple=True, type=click.Choice(_SCENARIOS), help="What to measure; default: all."
+)
+@click.option(
+    "--baseline",
+    "baselines",
+    multiple=True,
+    default=("plain", "phase1"),
+    show_default=True,
+    metavar="plain|phase1|FILE",
+    help="What to measure against; FILE is a shell script that builds.",
+)
+@click.option("--rounds", type=click.IntRange(1, 1000), default=3, show_default=True, help="How often to measure each.")
+@click.option("--json", "json_file", metavar="FILE", help="Write the results as JSON.")
+@click.option("--markdown", "markdown_file", metavar="FILE", help="Write the results as a Markdown table.")
+@click.option("--base", "bases", multiple=True, metavar="NAME=REF", help="Build on REF instead of the base NAME.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="TARGET.KEY=VALUE",
+    help="Override a value, as docker buildx bake --set does; baselines take TARGET.args.NAME.",
+)
+@click.option(
+    "--package", metavar="NAME==VERSION", help="What the requirement scenarios add; default: a wheel of 5 kB."
+)
+@manifest_option
+def verb(
+    manifest: str | None, json_file: str | None, markdown_file: str | None, package: str | None, **words: object
+) -> None:
+    """Time builds of SELECTION (images, groups, globs; default: the group default) against builds by hand.
+
+    Everything is built from copies of the project, under tags, bases and cache mounts of the bench's own, which are
+    removed afterwards. `plain` is one docker build after the other without cache mounts, `phase1` adds the usual mounts
+    for pip and apt. Ctrl-C cleans up and shows what was measured.
+
+    \b
+    bakegen bench cpu
+    bakegen bench cpu --scenario one-source --baseline plain --rounds 5
+    bakegen bench --json bench.json --markdown bench.md
+    """
+    from bakegen.bench.bench import PACKAGE, Wanted, bench
+    from bakegen.bench.results import as_json, markdown, notes, rows
+    from bakegen.cli.common import columns, to_json
+    from bakegen.engine.client import docker_command
+    from bakegen.errors import BuildFailed, Cancelled, FilesError
+    from bakegen.project import load
+
+    for path in filter(None, (json_file, markdown_file)):
+        if not Path(path).absolute().parent.is_dir():
+            raise FilesError(f"{path} cannot be written: there is no such directory")
+    wanted = Wanted(package=package or PACKAGE, **words)  # type: ignore[arg-type]  # click has checked the types
+    results = bench(load(manifest), wanted, docker_command(), lambda line: click.echo(line, err=True))
+    click.echo(columns(rows(results)))
+    for note in notes(results):
+        click.echo(note)
+    if json_file:
+        Path(json_file).write_text(to_json(as_json(results)) + "\n", encoding="utf-8")
+    if markdown_file:
+        Path(markdown_file).write_text(markdown(results), encoding="utf-8")
+    if results.stopped:
+        raise Cancelled("stopped; the figures are those of the rounds before")
+    if failed := sorted({scenario for scenario, side in results.errors if side == "bakegen"}):
+        raise BuildFailed(f"bakegen did not build in: {', '.join(failed)}")

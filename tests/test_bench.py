@@ -1,0 +1,311 @@
+"""The bench without an engine: what is chosen and edited, what baselines look like, what is read and told."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bakegen.bench.baselines import Setting, commands, dockerfiles, unpinned
+from bakegen.bench.bench import Wanted, command, machine, references
+from bakegen.bench.downloads import amount, downloads, mount_sizes, read_output
+from bakegen.bench.edits import applied, copy_project, edited
+from bakegen.bench.model import SCENARIOS, Append, Choice, Downloads, Release, Results, Sample
+from bakegen.bench.results import as_json, markdown, notes, rows, size
+from bakegen.bench.room import Record, descendants, word_of
+from bakegen.bench.run import clock, estimate
+from bakegen.bench.scenarios import Ground, choose, closure, earlier
+from bakegen.bench.sides import side_names
+from bakegen.cli import bench as cli_bench
+from bakegen.engine.info import EngineInfo
+from bakegen.errors import FilesError
+from bakegen.files import DiskTree
+from bakegen.project import Project, load
+from tests.manifests import family, open_project
+from tests.support import ROOT
+from tests.test_render import GOLDEN, UPDATE
+
+IMAGES = """\
+base: {from: b, python: "3.11", apt: [git], pip: base.txt}
+ml: {from: base, torch: {version: 2.1.2, packages: {torchaudio: 2.1.2, torchvision: "0.16.2", timm: 1.0.9}}, pip: ml.txt}
+asr: {from: ml, pip: asr.txt, copy: [data.bin, app]}
+vad: {from: ml, pip: vad.txt, copy: stage.py, entrypoint: [python, stage.py]}
+mux: {from: base, copy: stage.py}"""
+FILES = {
+    "base.txt": "numpy==1.26.4\n",
+    "ml.txt": "librosa==0.10.1\n",
+    "asr.txt": "# why\n\nfaster-whisper==1.0.3\nav==12.3.0\n",
+    "vad.txt": "silero-vad==5.1.2",
+    "stage.py": "print()\n",
+    "data.bin": "x\n",
+    "app/main.py": "print()\n",
+}
+
+
+def ground(project: Project, *selection: str, package: str = "first==2.0.2") -> Ground:
+    plan = project.plan()
+    return Ground(plan, closure(plan, plan.select(selection)), DiskTree(project.root), project.manifest.source, package)
+
+
+def chosen(project: Project, *selection: str, package: str = "first==2.0.2") -> dict[str, Choice]:
+    return {choice.scenario: choice for choice in choose(ground(project, *selection, package=package))}
+
+
+def test_a_choice_for_every_scenario(tmp_path: Path) -> None:
+    found = chosen(open_project(tmp_path, family(IMAGES), FILES))
+    assert tuple(found) == SCENARIOS == cli_bench._SCENARIOS
+    assert not any(choice.why_not for choice in found.values())
+    assert found["one-source"].edit == Append("app/main.py", "# bakegen bench {mark}")
+    assert found["one-source"].text == "a line more in app/main.py, which asr copies"
+    assert found["light-requirement"].text == "first==2.0.2 more in vad.txt, a set of vad alone"
+    assert found["common-requirement"].text == "first==2.0.2 more in base.txt, on which 5 of 5 images stand"
+    assert (found["base-bump"].base, found["base-bump"].edit) == ("b", None)
+    assert found["torch-bump"].rounds == 2
+    assert "2.1.2 -> 2.1.1, 0.16.2 -> 0.16.1" in found["torch-bump"].text
+
+
+def test_a_selection_edits_what_it_builds(tmp_path: Path) -> None:
+    found = chosen(open_project(tmp_path, family(IMAGES), FILES), "mux")
+    assert found["one-source"].text.startswith("a line more in stage.py, which mux")
+    assert found["light-requirement"].why_not == "no leaf image has a requirement file of its own"
+    assert "2 of 2 images" in found["common-requirement"].text
+    assert found["torch-bump"].why_not == "no image installs torch in a layer of its own"
+
+
+def test_what_a_family_lacks_does_not_apply(tmp_path: Path) -> None:
+    found = chosen(open_project(tmp_path, family("a: {from: b, run: 'true'}")))
+    lacking = {name for name, choice in found.items() if choice.why_not}
+    assert lacking == {"one-source", "light-requirement", "common-requirement", "torch-bump"}
+    project = open_project(tmp_path / "known", family(IMAGES), {**FILES, "ml.txt": "First >= 2\n"})
+    assert "ml.txt has first already" in chosen(project)["light-requirement"].why_not
+    hashed = {**FILES, "vad.txt": "a==1 --hash=sha256:0\n"}
+    assert "asr.txt" in chosen(open_project(tmp_path / "hashed", family(IMAGES), hashed))["light-requirement"].text
+    oldest = family(IMAGES.replace("2.1.2", "2.6.0"))
+    assert "no patch release" in chosen(open_project(tmp_path / "oldest", oldest, FILES))["torch-bump"].why_not
+
+
+def test_every_edit_gives_a_family_that_loads_and_leaves_no_trace(tmp_path: Path) -> None:
+    root = open_project(tmp_path / "users", family(IMAGES), FILES).root
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    copy = copy_project(root, tmp_path / "copy")
+    for choice in chosen(load(root / "bakegen.yaml")).values():
+        with applied(copy, choice.edit, 1, "mark-1"):
+            plan = load(copy / "bakegen.yaml").plan()
+            changed = [path for path in before if (copy / path.relative_to(root)).read_bytes() != before[path]]
+            assert [path.name for path in changed] == ([Path(choice.edit.path).name] if choice.edit else [])
+            torch = next(layer for layer in plan["ml"].layers if "torch" in getattr(layer, "title", ""))
+            wanted = ("2.1.1", "0.16.1") if choice.scenario == "torch-bump" else ("2.1.2", "0.16.2")
+            assert {f"torch=={wanted[0]}", f"torchvision=={wanted[1]}", "timm==1.0.9"} <= set(torch.requirements)  # type: ignore[union-attr]
+        assert all((copy / path.relative_to(root)).read_bytes() == text for path, text in before.items())
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_edits_by_round() -> None:
+    line = Append("r.txt", "first==2.0.2  # {mark}")
+    assert edited("a", line, 3, "m") == "a\nfirst==2.0.2  # m\n"
+    assert edited("", line, 3, "m") == "first==2.0.2  # m\n"
+    assert (earlier("2.1.2", 2), earlier("0.16.10", 1)) == ("2.1.0", "0.16.9")
+
+
+def test_an_edit_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    choice = chosen(open_project(tmp_path, family(IMAGES), FILES))["torch-bump"]
+    (tmp_path / "bakegen.yaml").write_text("x\n" * 20, encoding="utf-8")
+    assert isinstance(choice.edit, Release)
+    with pytest.raises(FilesError), applied(tmp_path, choice.edit, 1, "m"):
+        pass
+
+
+def test_the_reference_family_has_every_scenario() -> None:
+    found = chosen(load(ROOT / "bakegen.yaml"), "default")
+    assert not [choice.why_not for choice in found.values() if choice.why_not]
+    assert "15 of 15" in found["common-requirement"].text
+    assert found["base-bump"].base == "cuda"
+
+
+@pytest.mark.parametrize("style", ["plain", "phase1"])
+@pytest.mark.parametrize("name", ["uv", "pip"])
+def test_baselines_are_what_a_hand_writes(name: str, style: str) -> None:
+    plan = load(GOLDEN / name / "bakegen.yaml").plan()
+    for image, text in dockerfiles(plan, [image.name for image in plan.images], style).items():
+        path = GOLDEN / "bench" / name / f"{image}.{style}.Dockerfile"
+        if os.environ.get(UPDATE):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+        assert path.read_text(encoding="utf-8") == text
+        assert "@sha256" not in text
+        assert text.endswith("\n")
+        assert not text.endswith("\n\n")
+
+
+def test_the_commands_of_a_baseline() -> None:
+    plan = load(ROOT / "bakegen.yaml").plan()
+    names = closure(plan, ["tmdb"])
+    setting = Setting(
+        "x/plain", "ns", references(plan, names, ("python=elsewhere/python:1",)), ("t*.args.A=1", "z.args.B=2")
+    )
+    base, tmdb = commands(plan, names, setting, {"base": Path("B"), "tmdb": Path("T")})
+    assert base[-1] == tmdb[-1] == "."
+    assert "python:3.11-slim=docker-image://elsewhere/python:1" in base
+    assert "ghcr.io/example/subtitles/base:cpu=docker-image://x/plain/base:bench" in tmdb
+    assert "A=1" in tmdb
+    assert "A=1" not in base
+    assert not any("B=2" in words for words in (base, tmdb))
+    assert all("BUILDKIT_CACHE_MOUNT_NS=ns" in words for words in (base, tmdb))
+    assert unpinned("python:3.11-slim@sha256:" + "0" * 64) == "python:3.11-slim"
+
+
+def test_a_script_is_named_after_itself() -> None:
+    assert [name for name, _ in side_names(["plain", "ci/Our Build.sh", "our-build.sh", "plain", "bakegen.sh"])] == [
+        "plain",
+        "our_build",
+        "our_build_2",
+        "bakegen_2",
+    ]
+
+
+PRINTED = """\
+Collecting numpy==1.26.4
+  Downloading numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.whl.metadata (61 kB)
+Downloading numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.whl (18.3 MB)
+  Downloading https://files.example/six-1.17.0-py2.py3-none-any.whl (11 kB)
+Using cached tqdm-4.67.1-py3-none-any.whl (78 kB)
+Need to get 52.5 kB of archives.
+Need to get 0 B/12.3 MB of archives.
+Get:1 http://deb.example bookworm/main amd64 tree amd64 2.1.0-1 [52.5 kB]
+Fetched 52.5 kB in 0s (1,234 kB/s)
+"""
+
+
+def test_what_pip_and_apt_fetch() -> None:
+    assert downloads(PRINTED.splitlines(), {}) == Downloads(18_311_000, 2, 52_500)
+    assert downloads(["Using cached x-1-py3-none-any.whl (1 kB)"], {}) == Downloads()
+
+
+def test_what_uv_fetches() -> None:
+    assert (
+        downloads(["Resolved 2 packages in 3ms", "Installed 2 packages in 4ms"], {"/root/.cache/uv": 4096})
+        == Downloads()
+    )
+    both = ["Downloading torch (731.0MiB)", " Downloaded torch", "Prepared 3 packages in 20.5s"]
+    assert downloads(both, {"/root/.cache/uv": 9}) == Downloads(731 * 2**20, 3, exact=False)
+    assert downloads(["Prepared 1 package in 1ms"], {"/root/.cache/uv": 5000}) == Downloads(5000, 1, exact=False)
+
+
+def test_what_quiet_pip_keeps_counts_by_the_mount() -> None:
+    assert downloads(["fetching six==1 tqdm==2"], {"/root/.cache/wheels": 90_000}) == Downloads(90_000, 2, exact=False)
+    assert downloads([], {"/wheels": 17_000_000}) == Downloads(17_000_000, 1, exact=False)
+    assert downloads([], {"/wheels": 0, "/var/cache/apt": 10**6}) == Downloads()
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "expected"), [("1,234", "kB", 1_234_000), ("17.4", "MiB", 18_245_222), ("0", "B", 0)]
+)
+def test_amounts(number: str, unit: str, expected: int) -> None:
+    assert amount(number, unit) == expected
+
+
+def vertex(name: str, *, cached: bool = False, digest: str = "d") -> bytes:
+    times = {"started": "2026-01-01T00:00:00Z", "completed": "2026-01-01T00:00:01Z"}
+    return json.dumps({"vertexes": [{"digest": digest, "name": name, "cached": cached, **times}]}).encode()
+
+
+def test_run_steps_that_ran_and_that_did_not() -> None:
+    lines = [
+        vertex("[asr uv 2/2] RUN pip download"),
+        vertex("[vad uv 2/2] RUN pip download"),
+        vertex("[vad uv 2/2] RUN pip download", cached=True),  # the second bake of the same build
+        vertex("[asr 3/4] RUN echo", cached=True),
+        vertex("[asr 4/4] COPY a b"),
+        b'{"logs": [{"vertex": "d", "data": "RmV0"}, {"vertex": "d", "data": "Y2hlZAo="}]}',
+        b"#5 [2/3] 0.123 plain text",
+        b"#5 0.5 more",
+    ]
+    printed, ran = read_output(lines)
+    assert sorted(ran.values()) == [False, True]
+    assert printed == ["plain text", "more", "Fetched"]
+    _, single = read_output([vertex("[2/5] RUN a"), vertex("[stage-1 3/5] RUN b", cached=True)])
+    assert sorted(single.values()) == [False, True]
+
+
+def test_mounts_of_a_namespace_and_no_other() -> None:
+    records = [
+        {
+            "Description": 'cached mount /wheels from exec /bin/sh -c a\nb with id "x-1/wheels-uv-amd64"',
+            "Size": "8.192kB",
+        },
+        {"Description": 'cached mount /wheels from exec /bin/sh -c a with id "x-1/other"', "Size": "1MB"},
+        {"Description": 'cached mount /wheels from exec /bin/sh -c a with id "x-12/other"', "Size": "1MB"},
+        {"Description": 'cached mount /wheels from exec /bin/sh -c a with id "/x"', "Size": "1MB"},
+        {"Description": "mount / from exec", "Size": "1MB"},
+    ]
+    assert mount_sizes(records, "x-1") == {"/wheels": 1_008_192}
+
+
+def test_only_our_records_and_their_descendants() -> None:
+    records: list[Record] = [
+        {"ID": "a", "Description": "[2/2] COPY x-1 /.x", "Parents": ["theirs"]},
+        {"ID": "b", "Description": "mount / from exec", "Parents": ["a"]},
+        {"ID": "c", "Description": "mount / from exec", "Parents": ["b", "theirs"]},
+        {"ID": "d", "Description": "[2/2] COPY x-12 /.x", "Parents": None},
+        {"ID": "theirs", "Description": "pulled", "Parents": None},
+    ]
+    assert descendants(records, ["x-1"]) == {"a", "b", "c"}
+    assert descendants(records, ["x-1", "x-12"]) == {"a", "b", "c", "d"}
+    assert word_of("x/base:python-1") == "x-1"
+
+
+def results(**samples: tuple[Sample | None, ...]) -> Results:
+    choices = (Choice("cold", "all"), Choice("unchanged", "again"), Choice("torch-bump", "", why_not="no torch"))
+    keyed = {("cold", name): found for name, found in samples.items()}
+    keyed |= {
+        ("unchanged", name): tuple(s and replace(s, seconds=s.seconds / 10) for s in f) for name, f in samples.items()
+    }
+    return Results({"cores": 2}, "bakegen bench", tuple(samples), choices, keyed)
+
+
+def test_json_has_the_agreed_shape() -> None:
+    found = as_json(results(plain=(Sample(10.0, Downloads(5, 1), 4), Sample(12.0)), bakegen=(Sample(5.0), Sample(6.0))))
+    assert (found["schema"], found["machine"], found["command"]) == (1, {"cores": 2}, "bakegen bench")
+    assert set(found["scenarios"]) == {"cold", "unchanged", "torch-bump"}
+    assert found["scenarios"]["torch-bump"] == {"not_applicable": "no torch"}
+    cold = found["scenarios"]["cold"]
+    assert (cold["plain_s"], cold["bakegen_s"]) == ([10.0, 12.0], [5.0, 6.0])
+    assert (cold["plain_wheel_bytes"], cold["bakegen_wheel_bytes"]) == (5, 0)
+    assert cold["ratios"]["plain"] == {"bakegen_over_side": 0.5, "low": 0.5, "high": 0.5, "pairs": 2}
+    assert found["scenarios"]["unchanged"]["of_plain_cold"] == 0.05
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_table_tells_failures_and_keeps_the_rest() -> None:
+    made = replace(
+        results(plain=(None, None), bakegen=(Sample(5.0, runs=3), Sample(6.0, runs=3, cached=1))),
+        errors={("cold", "plain"): "round 1: E: Unable | to\nlocate package"},
+    )
+    table = list(rows(made))
+    assert table[1][:3] == ("cold", "plain", "failed")
+    assert table[2][:4] == ("", "bakegen", "5.5", "5.0 to 6.0")
+    told = list(notes(made))
+    assert "cold, bakegen: 3 of 3 RUN steps ran, 0 came from the cache: cold" in told
+    assert "cold, bakegen: 2 of 3 RUN steps ran, 1 came from the cache: NOT COLD" in told
+    assert "Unable \\| to locate package" in markdown(made)
+    assert as_json(made)["scenarios"]["cold"]["plain_s"] == [None, None]
+
+
+def test_machine_and_command_name_no_host_and_no_path() -> None:
+    info = EngineInfo(("/opt/docker",), server="28.5.2", buildx="0.29.1", root="/var/lib/docker", cpus=2, context="me")
+    assert "/" not in json.dumps({**machine(info)})
+    line = command(Wanted(("cpu",), ("cold",), ("plain", "/home/me/x.sh"), 1, ("python=host:5000/x",), ("a.args.B=c",)))
+    assert line == (
+        "bakegen bench cpu --rounds 1 --scenario cold --baseline plain --baseline FILE --base python=... --set a.args.B=..."
+    )
+
+
+def test_estimates_and_amounts_for_people() -> None:
+    took = {("cold", "plain"): 100.0, ("cold", "bakegen"): 50.0}
+    assert estimate(took, [("cold", "plain"), ("unchanged", "plain")]) == 175.0
+    assert estimate({}, [("cold", "plain")]) == 0.0
+    assert [clock(seconds) for seconds in (48, 700, 3900)] == ["48 s", "12 min", "1 h 05 min"]
+    assert [size(n) for n in (0, 999, 11_000, 69_500_000)] == ["0 B", "999 B", "11 kB", "69.5 MB"]
