@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,8 @@ from bakegen.cli.common import json_option, manifest_option
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from bakegen.project import Project
 
 _ENGINE_IS_AT_WORK = 0.5  # seconds after which there is time for something else
 
@@ -82,7 +85,8 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
     for change in project.write():
         click.echo(f"{'removed' if change.new is None else 'wrote'} {change.path}", err=True)
     with _prepared(project.root):
-        result = build(asked, display=display(), docker_cmd=docker, builder=builder, recorded=_report)
+        tell = partial(_report, project)
+        result = build(asked, display=display(), docker_cmd=docker, builder=builder, recorded=tell)
     if as_json:
         click.echo(
             to_json(
@@ -110,14 +114,15 @@ def _prepared(root: Path) -> Iterator[None]:
         timer.cancel()
 
 
-def _report(directory: Path) -> None:
+def _report(project: Project, directory: Path) -> None:
     """Write the report of a run and print its lines; whatever goes wrong with that, the build is what it is."""
     from bakegen.build.rundir import RUNS
+    from bakegen.cli.common import environments
     from bakegen.report import HTML_FILE, write
     from bakegen.report.text import after_build
 
     try:
-        report = write(directory, directory.parents[2])
+        report = write(directory, directory.parents[2], partial(environments, project))
     except Exception as error:  # noqa: BLE001 - a template of the user's, a full disk: no reason to fail a build
         click.echo(f"there is no report: {error}", err=True)
         return

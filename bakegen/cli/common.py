@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from bakegen.project import Project
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
 
@@ -20,6 +23,14 @@ def manifest_option(verb: _Verb) -> _Verb:
 def json_option(verb: _Verb) -> _Verb:
     """Add ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(verb)
+
+
+def environments(project: Project) -> Mapping[str, Mapping[str, str]]:
+    """Return the environment that each step of a project's images sees."""
+    from bakegen.files import DiskTree
+    from bakegen.verdicts.family import family_environments
+
+    return family_environments(project.plan(), DiskTree(project.root))
 
 
 def columns(rows: Iterable[Sequence[str]]) -> str:

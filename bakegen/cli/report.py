@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import click
 from bakegen.cli.common import to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bakegen.report.model import Report
 
 
@@ -38,11 +41,23 @@ def verb(run: str | None, compare: str | None, form: str | None, output: str | N
     here = Path()
     directory = find(here, run)
     others = [find(here, compare)] if compare is not None else []
-    text = _text(build(directory, *others), form, directory)
+    text = _text(build(directory, *others, environments=partial(_environments, directory)), form, directory)
     if output is None:
         click.echo(text)
     else:
         _write(Path(output), text + "\n")
+
+
+def _environments(directory: Path) -> Mapping[str, Mapping[str, str]]:
+    """Return the environments of the run's family as it is now; nothing where its manifest is gone or damaged."""
+    from bakegen.cli.common import environments
+    from bakegen.errors import BakegenError
+    from bakegen.project import load
+
+    try:
+        return environments(load(directory.absolute().parents[2]))
+    except (BakegenError, IndexError):
+        return {}
 
 
 def _text(report: Report, form: str | None, directory: Path) -> str:

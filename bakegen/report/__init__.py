@@ -15,7 +15,7 @@ from bakegen.trace.path import critical_path, efficiency
 from bakegen.verdicts.judge import verdicts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from bakegen.report.model import Report
@@ -24,14 +24,15 @@ __all__ = ["HTML_FILE", "JSON_FILE", "build", "write"]
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 
 
-Environments: TypeAlias = "Mapping[str, Mapping[str, str]]"
+#: Gives what ``verdicts.environment.environments`` says of a family; asked only when a step with a cache mount ran.
+Environments: TypeAlias = "Callable[[], Mapping[str, Mapping[str, str]]]"
 
 
-def build(directory: Path, *others: Path, environments: Environments | None = None) -> Report:
+def build(directory: Path, *others: Path, environments: Environments = dict) -> Report:
     """Return the report of the run in ``directory``, compared with the previous run like it and with ``others``.
 
-    ``environments`` is what ``verdicts.environment.environments`` says of the family: without it, a cache mount that a
-    variable switches off is only judged by what was downloaded and kept. What is damaged or missing there is in ``Report.missing``. Raises FilesError when the directory cannot be read.
+    Without ``environments``, a cache mount that a variable switches off is only judged by what was downloaded and kept.
+    What is damaged or missing in the record is in ``Report.missing``. Raises FilesError when it cannot be read.
     """
     found = _build(directory, environments)
     mine = figures(found)
@@ -40,7 +41,7 @@ def build(directory: Path, *others: Path, environments: Environments | None = No
     return replace(found, compared=tuple(compare(mine, _figures(path)) for path in runs))
 
 
-def write(directory: Path, root: Path | None = None, environments: Environments | None = None) -> Report:
+def write(directory: Path, root: Path | None = None, environments: Environments = dict) -> Report:
     """Write report.html and report.json of a run into its directory, and return the report."""
     from bakegen.report.html import page
 
@@ -52,9 +53,10 @@ def write(directory: Path, root: Path | None = None, environments: Environments 
     return found
 
 
-def _build(directory: Path, environments: Environments | None = None) -> Report:
+def _build(directory: Path, environments: Environments = dict) -> Report:
     record = read(directory)
-    judged = verdicts(record.trace, record.before, record.after, environments or {})
+    used = any(step.executed and step.caches for step in record.trace.steps)
+    judged = verdicts(record.trace, record.before, record.after, environments() if used else {})
     links = critical_path(record.trace)
     share = efficiency(record.trace, record.facts.cpus) if record.facts.cpus else None
     return report(
