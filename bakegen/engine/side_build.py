@@ -51,7 +51,11 @@ def forget(docker_cmd: Sequence[str], token: str, builder: str | None = None) ->
     A token that nobody else can have makes this exact. What others build upon stays, by BuildKit's own rules; so do cache
     mounts, whose descriptions are of the step that made them.
     """
-    found = (record for record in records(docker_cmd, builder) if record.type != CACHE_MOUNT)
-    remains = [record.id for record in found if token in record.description]
-    if remains:
-        prune(docker_cmd, remains, builder)
+    before: set[str] = set()
+    while True:  # what others of the remains are built upon goes only when those are gone
+        found = (record for record in records(docker_cmd, builder) if record.type != CACHE_MOUNT)
+        remains = {record.id for record in found if token in record.description}
+        if not remains or remains == before:
+            return
+        before = remains
+        prune(docker_cmd, sorted(remains), builder)
