@@ -25,6 +25,7 @@ from bakegen.family.fields import (
     EnvName,
     EnvValue,
     FilledText,
+    IgnoreLines,
     Many,
     MirrorPath,
     Mode,
@@ -272,7 +273,9 @@ class Family(Model):
     lock: LockSettings = LockSettings()
     images: dict[Name, Image] = Field(min_length=1)
     groups: dict[Name, Annotated[Group, Short("images")]] = Field(default={})
-    dockerignore: bool = Field(default=True, description="false: .dockerignore stays in the user's hands")
+    dockerignore: IgnoreLines = Field(
+        default=(), description="lines to end .dockerignore with; false: the file stays in the user's hands"
+    )
 
     @property
     def mirrors(self) -> dict[str, str]:
