@@ -133,7 +133,10 @@ NAMES = st.sampled_from(
         "~",
     ]
 )
-PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+#: A name that ends like a file's is one.
+PATHS = st.builds(
+    lambda above, name: "/".join([*above, name]), st.lists(NAMES.filter(lambda n: n != "a.py"), max_size=3), NAMES
+)
 
 
 @given(st.lists(PATHS, min_size=1), st.data())

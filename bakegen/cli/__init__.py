@@ -12,7 +12,20 @@ import click
 
 from bakegen.errors import EXIT_CODES, BakegenError, Cancelled, CheckFailed, FilesError
 
-VERBS = ("bench", "build", "cache", "doctor", "graph", "list", "lock", "matrix", "render", "report", "schema")
+VERBS = (
+    "bench",
+    "build",
+    "cache",
+    "context",
+    "doctor",
+    "graph",
+    "list",
+    "lock",
+    "matrix",
+    "render",
+    "report",
+    "schema",
+)
 
 
 class Verbs(click.Group):
