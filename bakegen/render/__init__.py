@@ -12,7 +12,7 @@ from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer, VenvLayer
 from bakegen.mounts import PIP_INSTALL, UV_CACHE, WHEELS
 from bakegen.plan import Plan, PlannedImage
 from bakegen.refs import ImageRef
-from bakegen.render.ignore import dockerignore, shared_sources
+from bakegen.render.ignore import dockerignore, sources_under
 from bakegen.render.templates import BAKE, environment, render
 
 BAKE_FILE = "docker-bake.hcl"
@@ -53,7 +53,7 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
     )
     if plan.family.dockerignore is not None:
         texts = ((image, of_text(files[image.dockerfile], image)) for image in plan.images if image.generated)
-        lines = dockerignore(shared_sources(plan, texts), plan.family.dockerignore)
+        lines = dockerignore(sources_under(plan, texts), plan.family.dockerignore)
         files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=lines)
     return dict(sorted(files.items()))
 

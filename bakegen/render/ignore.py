@@ -63,10 +63,12 @@ _FILE = re.compile(
 )
 
 
-def shared_sources(plan: Plan, texts: Iterable[tuple[PlannedImage, Sources]]) -> Sources:
-    """Return what all images that are under the project's .dockerignore take; ``texts`` are the generated ones."""
-    generated = {image.name: sources for image, sources in texts}
-    of_all = [generated.get(image.name, image.copies) for image in plan.images if image.ignore_file == IGNORE_FILE]
+def sources_under(
+    plan: Plan, generated: Iterable[tuple[PlannedImage, Sources]], ignore_file: str = IGNORE_FILE
+) -> Sources:
+    """Return what all images that are under one .dockerignore take; ``generated`` says it of those with such a Dockerfile."""
+    known = {image.name: sources for image, sources in generated}
+    of_all = [known.get(image.name, image.copies) for image in plan.images if image.ignore_file == ignore_file]
     named = tuple(source for sources in of_all for source in sources.named)
     return Sources(named, tuple(item for sources in of_all for item in sources.unclear))
 
