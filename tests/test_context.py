@@ -237,7 +237,7 @@ def test_the_verb_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ("*", {}, (2, "names 3 images: choose one of all, hand, made")),
         ("hand", {".dockerignore": "a\n[\n"}, (3, "error: .dockerignore:2: BuildKit cannot read the pattern [")),
         ("hand", {".dockerignore": "x\\le\n"}, (3, "error: .dockerignore:1: BuildKit cannot use the pattern")),
-        ("hand", {".dockerignore/x": ""}, (7, "error: .dockerignore: cannot read the file: is a directory")),
+        ("hand", {".dockerignore/x": ""}, (7, "error: .dockerignore: this is a directory, not a file")),
         ("hand", {"Dockerfile": "FROM a\nCOPY $X /\n"}, (0, "note: Dockerfile:2: what $X is cannot be told")),
         ("hand", {".dockerignore": "src\n!*/a.py\nsrc\n"}, (0, "warning: src/a.py arrives empty")),
     ],
@@ -249,6 +249,22 @@ def test_what_goes_wrong(
     code, _, err = run(capsys, root, name)
     assert code == end[0]
     assert end[1] in err
+
+
+def test_names_do_not_move_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tree(write_project(tmp_path, MANIFEST, PROJECT), {"a\x1b[2J\nb": 90_000, os.fsdecode(b"\xff"): 80_000})
+    assert [line.split("      ")[-1] for line in run(capsys, root, "all")[1].splitlines()[1:3]] == [
+        "a\\x1b[2J\\nb",
+        "\\udcff",
+    ]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_project(tmp_path, MANIFEST, PROJECT)
+    os.mkfifo(root / ".dockerignore")
+    code, _, err = run(capsys, root, "all")
+    assert code == 7
+    assert "this is a special file, not a file" in err
 
 
 def test_a_context_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
