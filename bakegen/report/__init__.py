@@ -68,6 +68,7 @@ def _build(directory: Path, environments: Environments = dict) -> Report:
         after=record.after,
         verdicts=judged,
         missing=record.missing,
+        layers=record.layers,
     )
 
 

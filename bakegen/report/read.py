@@ -14,9 +14,12 @@ from bakegen.trace.model import Trace
 from bakegen.verdicts.model import MountUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-CACHES = "caches.json"
+    from bakegen.report.sizes import Layers
+
+CACHES, IMAGES = "caches.json", "images.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Record:
     before: tuple[MountUsage, ...] | None
     after: tuple[MountUsage, ...] | None
     missing: tuple[str, ...]
+    layers: Mapping[str, Layers] | None = None
 
 
 def read(directory: Path) -> Record:
@@ -39,7 +43,7 @@ def read(directory: Path) -> Record:
     before, after = _caches(directory, missing)
     if not steps.steps and not missing:
         missing.append("no step is recorded")
-    return Record(facts, steps, before, after, tuple(missing))
+    return Record(facts, steps, before, after, tuple(missing), _layers(directory))
 
 
 def _facts(directory: Path, result: dict[str, Any], missing: list[str]) -> RunFacts:
@@ -58,7 +62,15 @@ def _facts(directory: Path, result: dict[str, Any], missing: list[str]) -> RunFa
         cpus=cpus if isinstance(cpus, int) and _number(cpus) else None,
         statuses=statuses(result),
         elapsed=_elapsed(result.get("images")),
+        parents=_parents(result.get("parents")),
     )
+
+
+def _parents(value: object) -> dict[str, list[str]]:
+    known = value.items() if isinstance(value, dict) else ()
+    return {
+        str(name): [word for word in words if isinstance(word, str)] for name, words in known if isinstance(words, list)
+    }
 
 
 def _elapsed(images: object) -> dict[str, float]:
@@ -99,6 +111,15 @@ def _caches(directory: Path, missing: list[str]) -> tuple[tuple[MountUsage, ...]
         when = "before or after" if before is None and after is None else "before" if before is None else "after"
         missing.append(f"sizes of cache mounts {when} the run were not recorded")
     return before, after
+
+
+def _layers(directory: Path) -> dict[str, Layers] | None:
+    """Return the layers of each image; None when they were not recorded, which a report says where sizes would be."""
+    try:
+        found = json.loads((directory / IMAGES).read_bytes())["images"]
+        return {str(name): [(str(mark), int(size)) for mark, size in held] for name, held in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _mounts(value: object) -> tuple[MountUsage, ...] | None:
