@@ -104,3 +104,35 @@ def test_sizes_are_those_of_the_engine(tmp_path: Path, engine: lab.Engine, docke
 def docker(engine: lab.Engine, env: dict[str, str], *words: str) -> str:
     """Return what docker prints."""
     return subprocess.run([str(engine.docker), *words], env=env, capture_output=True, text=True, check=True).stdout
+
+
+BANNED = """
+version: 1
+family: banned
+registry: bakegen-test-banned
+bases: {python: "python:3.11-slim"}
+images:
+  only:
+    from: python
+    run:
+      - {command: "pip install --no-index MARK || true", cache: [{id: banned-MARK, target: /root/.cache/pip}]}
+"""
+
+
+def test_a_variable_of_the_base_reaches_the_verdict(
+    tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]
+) -> None:
+    mark = f"x{time.time_ns()}"
+    root = write_project(tmp_path / "project", BANNED.replace("MARK", mark))
+    base, tag = engine.substitutions.get("python:3.11-slim", "python:3.11-slim"), f"bakegen-test-banned/base:{mark}"
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nENV PIP_NO_CACHE_DIR=1\n")
+    docker(engine, docker_env, "build", "--quiet", f"--file={tmp_path / 'Dockerfile'}", f"--tag={tag}", str(root))
+    try:
+        done = bakegen("build", f"--base=python={tag}", "only", cwd=root, env=docker_env)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)
+        (cache,) = [cache for cache in told["caches"] if cache["id"] == f"banned-{mark}"]
+        assert cache["state"] == "bypassed"
+        assert "PIP_NO_CACHE_DIR=1 is set by the base python:3.11-slim" in cache["reason"]
+    finally:
+        docker(engine, docker_env, "image", "rm", "--force", tag, "bakegen-test-banned/only:latest")

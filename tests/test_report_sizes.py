@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakegen.engine.images import ImageLayer, parse_history
+from bakegen.engine.images import ImageLayer, parse_config, parse_history
 from bakegen.report.html import page
 from bakegen.report.markdown import markdown
 from bakegen.report.model import ImageSize
@@ -41,6 +41,12 @@ def test_the_engines_history() -> None:
     )
     assert parse_history(json.dumps([{**PARENT[0], "Size": 36865}]).encode()) != parent[1:]
     assert isinstance(parent[0], ImageLayer)
+
+
+def test_the_variables_of_an_image() -> None:
+    config = {"Config": {"Env": ["PATH=/bin", "PIP_NO_CACHE_DIR=1", "TOKEN=secret", "HOME=/a=b"]}}
+    assert parse_config(json.dumps(config).encode()) == {"PIP_NO_CACHE_DIR": "1", "HOME": "/a=b"}
+    assert parse_config(b'{"Config": {"Env": null}}') == parse_config(b"{") == parse_config(b"[]") == {}
 
 
 def test_what_is_the_parents_and_what_is_its_own() -> None:

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bakegen.engine.du import cache_mounts
-from bakegen.engine.images import layers
+from bakegen.engine.images import layers, variables
 from bakegen.engine.info import engine_cpus
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Facts:
         """
         self._docker = docker
         self._images: Future[dict[str, tuple[ImageLayer, ...]]] | None = None
+        self._variables: Future[dict[str, dict[str, str]]] | None = None
         self._ask = lambda: cache_mounts(docker, builder, patience=PATIENCE)
         self._before: Future[tuple[CacheMountUsage, ...]] = Future()
         self._cpus: Future[int] = Future()
@@ -72,17 +73,27 @@ class Facts:
             after = _answer(asked, PATIENCE if again else 0.0)
         return json.dumps({"version": VERSION, "before": _entries(before), "after": _entries(after)}, indent=2) + "\n"
 
-    def ask_images(self, digests: Mapping[str, str]) -> None:
-        """Ask for the layers of the images that the engine has taken in, while the cache mounts are counted."""
+    def ask_images(self, digests: Mapping[str, str], parents: Mapping[str, Sequence[str]]) -> None:
+        """Ask for the layers of the images that the engine has taken in, while the cache mounts are counted.
+
+        Variables that come from a base are those of the lowest images.
+        """
         if digests:
-            self._images = Future()
-            _start((self._images, lambda: layers(self._docker, digests, patience=PATIENCE)))
+            lowest = {
+                name: digest for name, digest in digests.items() if not digests.keys() & set(parents.get(name, ()))
+            }
+            self._images, self._variables = Future(), Future()
+            _start(
+                (self._images, lambda: layers(self._docker, digests, patience=PATIENCE)),
+                (self._variables, lambda: variables(self._docker, lowest, patience=PATIENCE)),
+            )
 
     def images(self, seconds: float) -> str:
         """Return the text of images.json after a build of so many seconds; null where nobody asked, or it took too long."""
         found = _answer(self._images, max(MOMENT, SHARE * seconds)) if self._images else None
         told = {name: [[layer.mark, layer.size] for layer in held] for name, held in (found or {}).items()}
-        return json.dumps({"version": VERSION, "images": told or None}) + "\n"
+        held = _answer(self._variables, MOMENT) if told and self._variables else None
+        return json.dumps({"version": VERSION, "images": told or None, "variables": held}) + "\n"
 
 
 def _untouched(docker: Sequence[str], builder: str | None) -> tuple[CacheMountUsage, ...]:

@@ -1,4 +1,4 @@
-"""The layers of images that the engine holds, as `docker history` tells them: sizes are unpacked."""
+"""What the engine knows of images that it holds: layers, as `docker history` tells them, unpacked, and variables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from bakegen.engine import api
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+
+_OF_CACHES = frozenset(
+    ("PIP_NO_CACHE_DIR", "PIP_CACHE_DIR", "UV_NO_CACHE", "UV_CACHE_DIR", "XDG_CACHE_HOME", "HOME")
+)  # what verdicts/tools.py reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,27 @@ def layers(
     bodies = api.get_all(docker_cmd, paths, timeout=patience)
     found = {name: parse_history(body) for name, body in zip(references, bodies, strict=True) if body}
     return {name: held for name, held in found.items() if held}
+
+
+def variables(
+    docker_cmd: Sequence[str], references: Mapping[str, str], *, patience: float
+) -> dict[str, dict[str, str]]:
+    """Return the variables of images by which pip and uv choose their caches, by the names of ``references``.
+
+    No others: what else an image's environment holds is nobody's business here. About 35 ms an image.
+    """
+    paths = [f"/images/{quote(reference, safe='')}/json" for reference in references.values()]
+    bodies = api.get_all(docker_cmd, paths, timeout=patience)
+    return {name: parse_config(body) for name, body in zip(references, bodies, strict=True) if body}
+
+
+def parse_config(body: bytes) -> dict[str, str]:
+    """Return those variables in the answer to a question for an image."""
+    try:
+        pairs = (str(word).partition("=") for word in json.loads(body)["Config"]["Env"] or ())
+        return {name: value for name, _, value in pairs if name in _OF_CACHES}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def parse_history(body: bytes) -> tuple[ImageLayer, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bakegen.report.find import EVENTS, read_result, statuses
@@ -32,6 +32,7 @@ class Record:
     after: tuple[MountUsage, ...] | None
     missing: tuple[str, ...]
     layers: Mapping[str, Layers] | None = None
+    variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def read(directory: Path) -> Record:
@@ -43,7 +44,7 @@ def read(directory: Path) -> Record:
     before, after = _caches(directory, missing)
     if not steps.steps and not missing:
         missing.append("no step is recorded")
-    return Record(facts, steps, before, after, tuple(missing), _layers(directory))
+    return Record(facts, steps, before, after, tuple(missing), _layers(directory), _variables(directory))
 
 
 def _facts(directory: Path, result: dict[str, Any], missing: list[str]) -> RunFacts:
@@ -120,6 +121,15 @@ def _layers(directory: Path) -> dict[str, Layers] | None:
         return {str(name): [(str(mark), int(size)) for mark, size in held] for name, held in found.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def _variables(directory: Path) -> dict[str, dict[str, str]]:
+    """Return the variables of images that were asked for them; none where that was not recorded."""
+    try:
+        found = json.loads((directory / IMAGES).read_bytes())["variables"]
+        return {str(name): {str(n): str(value) for n, value in held.items()} for name, held in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _mounts(value: object) -> tuple[MountUsage, ...] | None:
