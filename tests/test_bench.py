@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bakegen import cli
 from bakegen.bench.baselines import Setting, commands, dockerfiles, unpinned
 from bakegen.bench.bench import Wanted, command, machine, references
 from bakegen.bench.downloads import amount, downloads, mount_sizes, mounted, read_output
@@ -465,6 +466,7 @@ def test_results_survive_their_file_and_take_in_further_scenarios() -> None:
     nothing = replace(later, samples={("unchanged", "bakegen"): (None, None)})
     assert merged(again, nothing).samples["unchanged", "bakegen"] == again.samples["unchanged", "bakegen"]
     check_same(again, {"cores": 2}, later.command, "f")
+    check_same(replace(again, machine={"memory": 25_276_502_016}), {"memory": 25_276_498_000}, later.command, "f")
     for machine_, command_ in (({"cores": 4}, later.command), ({"cores": 2}, later.command.replace("cpu", "gpu"))):
         with pytest.raises(UsageError, match="f has results of another"):
             check_same(again, machine_, command_, "f")
@@ -481,3 +483,22 @@ def test_results_survive_their_file_and_take_in_further_scenarios() -> None:
 def test_a_file_that_holds_something_else_is_left_alone(text: str) -> None:
     with pytest.raises(UsageError, match=r"f is there and holds no results|f has schema"):
         read(text, "f")
+
+
+@pytest.mark.parametrize(
+    ("made", "code"), [("directory", 7), ("binary", 7), ("other", 2), ("results of another schema", 2), ("nowhere", 7)]
+)
+def test_a_file_that_cannot_take_results_is_told_before_anything_is_built(
+    made: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_project(tmp_path, family(IMAGES), FILES)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "out.json"
+    if made == "directory":
+        path.mkdir()
+    elif made == "nowhere":
+        path = tmp_path / "none" / "out.json"
+    else:
+        path.write_bytes({"binary": b"\xff\xfe", "other": b"# Notes"}.get(made, b'{"schema": 9, "scenarios": {}}'))
+    assert cli.run(["bench", "--json", str(path)]) == code
+    assert "out.json" in capsys.readouterr().err

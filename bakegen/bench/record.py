@@ -155,7 +155,7 @@ def _results(found: Mapping[str, Any], entries: Mapping[str, Any]) -> Results:
 def check_same(old: Results, machine: Mapping[str, object], command: str, path: str) -> None:
     """Raise UsageError unless results of this machine and command can stand beside the old ones."""
     for what, was, now in (
-        ("machine", dict(old.machine), dict(machine)),
+        ("machine", _about(old.machine), _about(machine)),
         ("command", _SCENARIO.sub("", old.command), _SCENARIO.sub("", command)),
     ):
         if was != now:
@@ -166,6 +166,12 @@ def check_same(old: Results, machine: Mapping[str, object], command: str, path: 
                     next="name another file, or remove this one",
                 )
             )
+
+
+def _about(machine: Mapping[str, object]) -> dict[str, object]:
+    """Return a machine with its memory in GB: what the system takes for itself differs a little from start to start."""
+    memory = machine.get("memory")
+    return {**machine, **({"memory": f"{memory / 1e9:.0f} GB"} if isinstance(memory, (int, float)) else {})}
 
 
 def merged(old: Results, new: Results) -> Results:

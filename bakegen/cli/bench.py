@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -77,6 +78,8 @@ def verb(
     for path in filter(None, (json_file, markdown_file)):
         if not Path(path).absolute().parent.is_dir():
             raise FilesError(f"{path} cannot be written: there is no such directory")
+        if Path(path).is_dir() or not os.access(path if Path(path).exists() else Path(path).absolute().parent, os.W_OK):
+            raise FilesError(f"{path} cannot be written: it is a directory, or permission is denied")
     text = _text(json_file) if json_file else ""
     earlier = Earlier(json_file, read(text, json_file)) if json_file and text else None
     wanted = Wanted(package=package or PACKAGE, **words)  # type: ignore[arg-type]  # click has checked the types
