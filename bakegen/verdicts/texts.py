@@ -38,7 +38,7 @@ def collected(name: str, held: int) -> tuple[str, str]:
     what = f"; it held {amount(held)} before" if held else ""
     return (
         f"the engine dropped the mount {name} in this run{what}: its GC limit is below what the family needs",
-        "raise builder.gc (maxUsedSpace, reservedSpace) in the engine's daemon.json, or free disk",
+        "raise builder.gc in the engine's daemon.json (`bakegen doctor` prints the setting), or free disk",
     )
 
 
