@@ -387,6 +387,7 @@ class LosingSide:
     def __init__(self, name: str, room: DroppingRoom, loses: set[int]) -> None:
         """Begin with no build."""
         self.name, self.root, self.room, self.loses, self.built = name, Path(), room, loses, 0
+        self.keeps = name != "plain"
 
     def build(self, state: State, scenario: str, number: int) -> Output:  # noqa: ARG002 - the protocol's
         """Return as many seconds as builds, ten times that for a baseline."""
@@ -394,6 +395,14 @@ class LosingSide:
         if self.built in self.loses:
             self.room.kept[word_of(state.bases["b"])].pop()
         return Output(float(self.built) * (1 if self.name == "bakegen" else 10), ())
+
+
+def test_only_what_has_caches_sees_a_new_wheel_before_it_is_timed() -> None:
+    room = DroppingRoom()
+    sides = [LosingSide("plain", room, set()), LosingSide("bakegen", room, set())]
+    choice = Choice("light-requirement", "a wheel", new_wheel=True)
+    Bench(room, list[Side](sides), (choice,), {"b": "debian"}, 1, lambda _: None).run()
+    assert [side.built for side in sides] == [2, 4]
 
 
 @pytest.mark.parametrize(

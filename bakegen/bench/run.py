@@ -123,13 +123,22 @@ class Bench:
         if side.name in self._dirty and (output := self._build(side, "prepare", 0)).error:
             return output
         key = (self._states[side.name].word, choice.scenario)
-        if choice.new_wheel and key not in self._known:
-            with applied(side.root, choice.edit, 1, self.room.word()):
-                output = self._build(side, "prepare", 0)
-            if output.error or (output := self._build(side, "prepare", 0)).error:
+        if choice.new_wheel and side.keeps and key not in self._known:
+            if (output := self._introduce(choice, side)).error:
                 return output
             self._known.add(key)
         return None
+
+    def _introduce(self, choice: Choice, side: Side) -> Output:
+        """Build with the edit and again without it, so that a side's caches know the edit's wheel; keep nothing else."""
+        before = self.room.records()
+        with applied(side.root, choice.edit, 1, self.room.word()):
+            output = self._build(side, "prepare", 0)
+        if not output.error:
+            output = self._build(side, "prepare", 0)
+        self._drop(before, self.room.records(), self._states[side.name])
+        self.room.drop_images(dangling=True)
+        return output
 
     def _ids(self, state: State) -> frozenset[str]:
         """Return the ids of a state's records in the build cache."""

@@ -48,6 +48,10 @@ class Side(Protocol):
     name: str
     root: Path
 
+    @property
+    def keeps(self) -> bool:
+        """Whether its builds may keep wheels for the next ones."""
+
     def build(self, state: State, scenario: str, number: int) -> Output:
         """Build all images once and return what that took."""
 
@@ -72,6 +76,7 @@ class Ours:
     common: Common
     root: Path
     name: str = OURS
+    keeps: bool = True
 
     def build(self, state: State, scenario: str, number: int) -> Output:  # noqa: ARG002 - the protocol's
         """Run `bakegen build` and read the record of the run."""
@@ -97,6 +102,11 @@ class Baseline:
     common: Common
     root: Path
     name: str
+
+    @property
+    def keeps(self) -> bool:
+        """Whether its Dockerfiles have cache mounts."""
+        return self.name != "plain"
 
     def build(self, state: State, scenario: str, number: int) -> Output:  # noqa: ARG002 - the protocol's
         """Build all images in turn."""
@@ -124,6 +134,7 @@ class Script:
     root: Path
     name: str
     path: Path
+    keeps: bool = True
 
     def build(self, state: State, scenario: str, number: int) -> Output:
         """Run the script with what it needs to know in its environment."""
