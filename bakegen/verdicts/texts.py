@@ -77,7 +77,7 @@ def cold(download: Download | None, delta: int, formerly: str) -> str:
     else:
         got = f"{amount(known)} downloaded now, " if known else ""
         text = f"the mount was empty before; {got}it holds {amount(delta)} more"
-    return f"{text}; the id is new: {formerly}" if formerly else text
+    return f"{text}; its id may have changed: {formerly}" if formerly else text
 
 
 def held_others(before: int, download: Download) -> str:
