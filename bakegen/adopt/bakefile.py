@@ -5,11 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from pydantic import ValidationError
 
-from bakegen.adopt.yaml_text import yaml_lines
+from bakegen.adopt.yaml_text import WIDTH, yaml_lines
 from bakegen.errors import ManifestError, Problem
 from bakegen.family.bake import BakeTarget
 from bakegen.family.models import ImageFields
@@ -40,7 +41,10 @@ def manifest_of(
     if problems:
         raise ManifestError(*problems)
     head = {"version": 1, "family": family, "dockerignore": False, "auto_groups": False}
-    lines = [*(f"# {comment}" for comment in comments), *yaml_lines(head), "", "images:"]
+    words = (
+        line for comment in comments for line in wrap(comment, WIDTH, break_long_words=False, break_on_hyphens=False)
+    )
+    lines = [*(f"# {line}" for line in words), *yaml_lines(head), "", "images:"]
     for name, target in targets.items():
         block = list(yaml_lines({name: image_of(target, tree)}, "  "))
         lines += ["", *block] if len(block) > 1 and lines[-1] != "images:" else block
@@ -98,7 +102,8 @@ def _texts(value: object) -> object:
     if isinstance(value, list):
         return [_texts(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _texts(item) for key, item in value.items()}
+        first = {"type": value["type"]} if "type" in value else {}
+        return first | {key: _texts(item) for key, item in value.items()}
     return str(value).lower() if isinstance(value, bool) else value
 
 

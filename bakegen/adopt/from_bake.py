@@ -7,7 +7,7 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,31 @@ _OVERRIDES = ("docker-bake.override.json", "docker-bake.override.hcl")
 _LIST = 8  # names in a line
 
 
+_SECRET = re.compile(r"TOKEN|PASS|SECRET|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
+_ENV_LINE = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:][ \t]*(.*?)\s*$", re.MULTILINE)
+#: What docker itself needs; all other variables could end up as values, on this machine and no other.
+_OWN_VARIABLES = re.compile(
+    r"PATH|HOME|USERPROFILE|(LOCAL)?APPDATA|PROGRAM(DATA|FILES).*|SYSTEM(ROOT|DRIVE)|COMSPEC|PATHEXT|TE?MP(DIR)?"
+    r"|SSH_AUTH_SOCK|XDG_.*|DOCKER_.*|BUILDX_.*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How files are read: the values that are given to their variables, and the environment that docker itself gets."""
+
+    env: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    compose: bool = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What buildx sees: no value of this machine's alone, and so no secret, gets into a manifest."""
+        kept = {name: value for name, value in self.env.items() if _OWN_VARIABLES.fullmatch(name)}
+        return {**kept, **self.variables}
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """What taking in a bake file comes to: the texts of the files to be, and what a user should know."""
@@ -39,19 +64,23 @@ class Intake:
 
 
 def from_bake(
-    files: Sequence[Path], root: Path, docker_cmd: Sequence[str], env: Mapping[str, str], *, compose: bool = False
+    files: Sequence[Path],
+    root: Path,
+    docker_cmd: Sequence[str],
+    asked: Asked,
 ) -> Intake:
     """Return the manifest and the bake file that bakegen makes of ``files``; both are for ``root``, nothing is written.
 
-    Bake files count from ``root``, as they do for docker; compose files from their own directory. ``env`` is the
-    environment that buildx sees. Raises ManifestError for files that bake cannot read or a manifest cannot hold,
+    Paths in bake files count from ``root``, as they do for docker; those of compose files from their own directory.
+    Raises ManifestError for files that bake cannot read or a manifest cannot hold,
     EngineError without buildx.
     """
     texts = [_text(file) for file in files]
+    compose, env = asked.compose, asked.environment
     base = files[0].resolve().parent if compose else root
     if compose and any(file.resolve().parent != base for file in files):
         raise ManifestError(Problem("the compose files are in several directories", next="give those of one directory"))
-    found = read_bake([file.resolve() for file in files], base, docker_cmd)
+    found = read_bake([file.resolve() for file in files], base, docker_cmd, env)
     if not found.targets:
         what = "there is no service with build: in it" if compose else "there is no target in it"
         tip = "give all files of the build together, the option once for each"
@@ -62,13 +91,18 @@ def from_bake(
     targets = {name: found.targets[name] for name in in_order(found.targets, texts, members)}
     groups = {name: found.groups[name] for name in in_order(found.groups, texts, {})}
     shown = ", ".join(_shown(file, root) for file in files)
-    lost = tuple(_lost(texts, found, env))
+    lost = tuple(_lost(texts, found, asked))
+    if compose:
+        _no_secrets(found, base / ".env", asked)
     option = "--from-compose" if compose else "--from-bake"
     head = [f'Taken from {shown} by "bakegen adopt {option}": what "docker buildx bake --print" makes of it.', *lost]
     text = manifest_of(_family_name(root), groups, targets, DiskTree(root), head)
     bake_file = _rendered(text, root)
-    _prove(bake_file, replace(found, targets=targets, groups=groups), root, docker_cmd)
-    notes = (*lost, *_notes(found, load(text.encode(), MANIFEST).family, root, files))
+    with tempfile.TemporaryDirectory(prefix="bakegen-") as directory:
+        made = Path(directory, BAKE_FILE)
+        made.write_text(bake_file, encoding="utf-8", newline="\n")
+        _prove(read_bake([made], root, docker_cmd, env), found)
+    notes = (*lost, *_unused(found, asked), *_notes(found, load(text.encode(), MANIFEST).family, root, files))
     return Intake({MANIFEST: text, BAKE_FILE: bake_file}, len(targets), len(groups), notes)
 
 
@@ -111,7 +145,7 @@ def _moved(found: BakeFile, directory: str) -> BakeFile:
     return replace(found, targets={name: target(values) for name, values in found.targets.items()})
 
 
-def _lost(texts: Sequence[str], found: BakeFile, env: Mapping[str, str]) -> Iterator[str]:
+def _lost(texts: Sequence[str], found: BakeFile, asked: Asked) -> Iterator[str]:
     """Yield what computed the values and is not in the result, a line each."""
     text = "\n".join(texts)
     functions = re.findall(r'^\s*function\s+"([^"]+)"', text, re.MULTILINE)
@@ -121,8 +155,35 @@ def _lost(texts: Sequence[str], found: BakeFile, env: Mapping[str, str]) -> Iter
     words += ["inheritance"] if re.search(r"^\s*inherits\s*=|\"inherits\"\s*:", text, re.MULTILINE) else []
     if words:
         yield f"Values are what they were computed to; what computed them is not here: {', '.join(words)}."
-    if given := [name for name in found.variables if name in env]:
-        yield f"From the environment: {_names(given)}."
+    if asked.variables:
+        yield f"Given with --var: {_names(sorted(asked.variables))}."
+    if "docker-metadata-action" in found.targets:
+        yield "docker-metadata-action is a target of its own now: what CI gives to it reaches no other."
+
+
+def _unused(found: BakeFile, asked: Asked) -> Iterator[str]:
+    if names := [name for name in found.variables if name in asked.env and name not in asked.environment]:
+        yield f"set in the environment, and not used: {_names(names)}; --var NAME=VALUE takes a value in"
+
+
+def _no_secrets(found: BakeFile, env_file: Path, asked: Asked) -> None:
+    """Raise a ManifestError for what compose takes from .env into an argument, if it is called like a secret."""
+    if not env_file.is_file():
+        return
+    pairs = _ENV_LINE.findall(_text(env_file))
+    values = {name: value.strip("\"'") for name, value in pairs if _SECRET.search(name) and name not in asked.variables}
+    problems = []
+    for target, attributes in found.targets.items():
+        for argument, value in (attributes.get("args") or {}).items():
+            name = next(
+                (name for name, secret in values.items() if argument == name or (secret and secret in value)), ""
+            )
+            if name:
+                what = f"{name} of .env would stand in the manifest, as the build argument {argument} of {target}"
+                tip = f"make it a secret of the build; or, if it is none, give its value with --var {name}=VALUE"
+                problems.append(Problem(what, Where(str(env_file)), next=tip))
+    if problems:
+        raise ManifestError(*problems)
 
 
 def _names(names: Sequence[str]) -> str:
@@ -139,12 +200,8 @@ def _rendered(text: str, root: Path) -> str:
     return rendered(plan, root=root)[BAKE_FILE]
 
 
-def _prove(bake_file: str, wanted: BakeFile, root: Path, docker_cmd: Sequence[str]) -> None:
+def _prove(made: BakeFile, wanted: BakeFile) -> None:
     """Raise a BakegenError unless buildx makes of the rendered bake file what it made of the original."""
-    with tempfile.TemporaryDirectory(prefix="bakegen-") as directory:
-        file = Path(directory, BAKE_FILE)
-        file.write_text(bake_file, encoding="utf-8", newline="\n")
-        made = read_bake([file], root, docker_cmd)
     differences = [
         f"{kind} {name}"
         for kind, ours, theirs in (("target", made.targets, wanted.targets), ("group", made.groups, wanted.groups))

@@ -34,24 +34,27 @@ class BakeFile:
     hidden: tuple[str, ...] = ()
 
 
-def read_bake(files: Sequence[Path], cwd: Path, docker_cmd: Sequence[str]) -> BakeFile:
-    """Return what the files say together, read as if in ``cwd``, with the variables of the environment.
+def read_bake(
+    files: Sequence[Path], cwd: Path, docker_cmd: Sequence[str], env: Mapping[str, str] | None = None
+) -> BakeFile:
+    """Return what the files say together, read as if in ``cwd``; ``env`` None is the environment of this process.
 
     Raises ManifestError with buildx's own words for a defect in the files, EngineError when there is no fit buildx.
     """
-    listed = _ask(files, cwd, docker_cmd, "--list=type=targets,format=json") or []
-    variables = _ask(files, cwd, docker_cmd, "--list=type=variables,format=json") or []
+    ask = _Asked(tuple(files), cwd, tuple(docker_cmd), env)
+    listed = ask.answer("--list=type=targets,format=json") or []
+    variables = ask.answer("--list=type=variables,format=json") or []
     names = {entry["name"] for entry in listed}
     is_default_group = any(entry["name"] == _DEFAULT and entry.get("group") for entry in listed)
     found: dict[str, dict[str, Any]] = {"group": {}, "target": {}}
     others = sorted(names - ({_DEFAULT} if is_default_group else set()))
     if others:
-        printed = _ask(files, cwd, docker_cmd, "--print", *others)
+        printed = ask.answer("--print", *others)
         found["target"].update(printed["target"])
         # asked for several names, bake makes up a group default of them
         found["group"].update({name: group for name, group in printed["group"].items() if name != _DEFAULT})
     if is_default_group:
-        printed = _ask(files, cwd, docker_cmd, "--print", _DEFAULT)
+        printed = ask.answer("--print", _DEFAULT)
         found["target"].update(printed["target"])
         found["group"][_DEFAULT] = printed["group"][_DEFAULT]
     targets = {entry["name"] for entry in listed if not entry.get("group")}
@@ -59,12 +62,22 @@ def read_bake(files: Sequence[Path], cwd: Path, docker_cmd: Sequence[str]) -> Ba
     return BakeFile(found["group"], found["target"], tuple(entry["name"] for entry in variables), hidden)
 
 
-def _ask(files: Sequence[Path], cwd: Path, docker_cmd: Sequence[str], question: str, *names: str) -> Any:  # noqa: ANN401 - JSON
-    flags = tuple(word for file in files for word in ("--file", str(file)))
-    done = run((*docker_cmd, "buildx", "bake", "--progress=quiet", *flags, question, "--", *names), cwd=cwd)
-    if done.returncode:
-        raise _refused(done.error, files)
-    return json.loads(done.stdout)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whom to ask about which files."""
+
+    files: tuple[Path, ...]
+    cwd: Path
+    docker_cmd: tuple[str, ...]
+    env: Mapping[str, str] | None
+
+    def answer(self, question: str, *names: str) -> Any:  # noqa: ANN401 - JSON
+        flags = tuple(word for file in self.files for word in ("--file", str(file)))
+        argv = (*self.docker_cmd, "buildx", "bake", "--progress=quiet", *flags, question, "--", *names)
+        done = run(argv, cwd=self.cwd, env=self.env)
+        if done.returncode:
+            raise _refused(done.error, self.files)
+        return json.loads(done.stdout)
 
 
 def _refused(error: str, files: Sequence[Path]) -> Exception:
@@ -76,7 +89,7 @@ def _refused(error: str, files: Sequence[Path]) -> Exception:
     what = str(found.problems[0].what)
     tip = "this is what `docker buildx bake --print` says of it: mend the file, or give it with those it is made for"
     if "failed to stat" in what:
-        tip = "bake looks for the files of secrets even to print: make it, empty if need be, and run this again"
+        tip = "bake looks for secrets even to print: make the file, empty if need be, or give the variable with --var NAME=x"
     if "ssh agent" in what or "agent config" in what:
         tip = "bake looks for the SSH agent even to print: start one (eval $(ssh-agent)), and run this again"
     return ManifestError(Problem(what, Where(", ".join(map(str, files))), next=tip))
