@@ -133,7 +133,7 @@ def _registry(project: Project) -> Registry:
 
 def _tell_unclear(plan: Plan) -> None:
     notes = (
-        f"note: {image.dockerfile}:{item.line}:{item.column}: {item.text} cannot be locked: {item.why}"
+        f"note: {image.shown}:{item.line}:{item.column}: {item.text} cannot be locked: {item.why}"
         for image in plan.images
         for item in image.unclear
     )
