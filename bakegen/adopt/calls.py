@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bakegen.adopt.model import Call, Command, Found, Use
@@ -18,8 +18,29 @@ _PRINTS = frozenset({"echo", "printf", "log", "info", "print", "write-host", "wr
 _BUILDS = (("build",), ("buildx", "build"), ("image", "build"), ("builder", "build"), ("bud",), ("buildx", "b"))
 #: Flags of `docker build`, `docker buildx build` and `podman build` that take no value of their own.
 _BARE = frozenset(
-    "--push --load --pull --no-cache --rm --force-rm --quiet -q --squash --compress --check -D --debug --help "
-    "--disable-content-trust --stream --layers --all-platforms --tls-verify --squash-all --no-hosts".split()
+    [
+        "--all-platforms",
+        "--check",
+        "--compress",
+        "--debug",
+        "--disable-content-trust",
+        "--force-rm",
+        "--help",
+        "--layers",
+        "--load",
+        "--no-cache",
+        "--no-hosts",
+        "--pull",
+        "--push",
+        "--quiet",
+        "--rm",
+        "--squash",
+        "--squash-all",
+        "--stream",
+        "--tls-verify",
+        "-D",
+        "-q",
+    ]
 )
 _KEPT = {"-t": "tag", "--tag": "tag", "-f": "file", "--file": "file", "--build-arg": "arg", "--target": "stage"} | {
     "--platform": "platform",
@@ -132,7 +153,7 @@ def _call(command: Command, given: Options, tree: Tree) -> tuple[Call | None, li
     if place is None:
         what = f"a build of {file or posixpath.join(context, 'Dockerfile')}, which does not exist"
         return None, [Problem(what, where, next="a path here counts from the top, or from the script's directory")]
-    if any(part.startswith("..") or part.startswith("/") for part in place):
+    if any(part.startswith(("..", "/")) for part in place):
         return None, [Problem(f"a build of {place[1]} in {place[0]}, which is outside of the project", where)]
     return described(where, place, given)
 

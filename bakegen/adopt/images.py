@@ -37,7 +37,7 @@ class Draft:
         return self.calls[0].where if self.calls else None
 
 
-def drafts(
+def drafts(  # noqa: PLR0913, PLR0917 - what is known comes from six places
     dockerfiles: Sequence[Readable], calls: Iterable[Call], uses: Iterable[Use], settler: Settler, tree: Tree, top: str
 ) -> tuple[list[Draft], list[Problem]]:
     """Return an image for each Dockerfile and each way in which it is built, and what is not clear about them."""

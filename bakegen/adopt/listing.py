@@ -10,8 +10,27 @@ from bakegen.engine import git
 from bakegen.errors import FilesError, Problem, UsageError, Where
 
 _LEFT_OUT = frozenset(
-    ".git .hg .svn .bzr .jj .bakegen .venv venv .tox .nox node_modules __pycache__ .mypy_cache .pytest_cache "
-    ".ruff_cache .cache .terraform .idea .vscode".split()  # noqa: SIM905 - a list of names reads better so
+    [
+        ".git",
+        ".hg",
+        ".svn",
+        ".bzr",
+        ".jj",
+        ".bakegen",
+        ".venv",
+        "venv",
+        ".tox",
+        ".nox",
+        "node_modules",
+        "__pycache__",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".cache",
+        ".terraform",
+        ".idea",
+        ".vscode",
+    ]
 )
 MAX_FILES = 500_000
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from bakegen.adopt.model import AdoptedImage, Adoption
 from bakegen.adopt.tags import short
-from bakegen.family.load import Invalid, Manifest, read
+from bakegen.adopt.yaml_text import yaml_lines
 from bakegen.errors import ManifestError
+from bakegen.family.load import Invalid, Manifest, read
 from bakegen.refs import ImageRef
 
 HEAD = """\
 # Written by `bakegen adopt`, and yours from here on: the fields are in docs/manifest.md of bakegen.
 # `bakegen render` writes docker-bake.hcl from it, `bakegen lock` pins the bases, `bakegen build` builds.
 """
-_WIDTH = 110
-_PLAIN = re.compile(r"[A-Za-z0-9_./@+-][A-Za-z0-9_./@+:-]*(?<!:)")
 
 
 def manifest(adoption: Adoption, *, dockerignore: bool, path: str = "bakegen.yaml") -> tuple[str, Manifest]:
@@ -98,63 +94,13 @@ def _bake(image: AdoptedImage, firsts: Mapping[str, tuple[str, ...]]) -> dict[st
 
 
 def written(data: Mapping[str, Any]) -> str:
-    """Return plain values as YAML: one image a block, short lists and mappings in a line."""
+    """Return plain values as YAML, parts and images set apart by empty lines."""
     lines = [HEAD.rstrip("\n")]
     for key, value in data.items():
         if key == "images":
-            lines += ["", "images:", *_images(value)]
-        elif isinstance(value, Mapping):
-            lines += ["", f"{key}:", *(f"  {_scalar(name)}: {_scalar(one)}" for name, one in value.items())]
+            lines += ["", "images:"]
+            for name, fields in value.items():
+                lines += [*([""] if lines[-1] != "images:" else []), *yaml_lines({name: fields}, "  ")]
         else:
-            lines.append(f"{key}: {_scalar(value)}")
+            lines += [*([""] if isinstance(value, Mapping) else []), *yaml_lines({key: value})]
     return "\n".join(lines) + "\n"
-
-
-def _images(images: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for index, (name, fields) in enumerate(images.items()):
-        if index:
-            yield ""
-        yield f"  {_scalar(name)}:"
-        for key, value in fields.items():
-            yield from _field(key, value)
-
-
-def _field(key: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - plain values
-    line = f"    {key}: {_flow(value)}"
-    if len(line) <= _WIDTH or not isinstance(value, (list, dict)):
-        yield line
-        return
-    yield f"    {key}:"
-    if isinstance(value, dict):
-        yield from (f"      {_scalar(name)}: {_flow(one)}" for name, one in value.items())
-    else:
-        yield from (f"      - {_flow(one)}" for one in value)
-
-
-def _flow(value: Any) -> str:  # noqa: ANN401 - plain values
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_scalar(name)}: {_flow(one)}" for name, one in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return _scalar(value)
-
-
-def _scalar(value: Any) -> str:  # noqa: ANN401 - plain values
-    """Return a scalar as every YAML reader takes it, of 1.1 and of 1.2."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    text = str(value)
-    if _PLAIN.fullmatch(text) and isinstance(yaml.safe_load(text), str):
-        return text
-    return '"' + "".join(map(_escaped, text)) + '"'
-
-
-def _escaped(char: str) -> str:
-    if char in {'"', "\\"}:
-        return "\\" + char
-    if char.isprintable():
-        return char
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004

@@ -58,7 +58,7 @@ class _Linker:
                 Problem(f"its images cannot be told: {error.what}", self._where(error.line, error.column))
             )
             return Links()
-        if self._adjusted(root):
+        if self._adjusted():
             outside, unclear = self._externals()
         for item in unclear:
             if item.why:
@@ -92,7 +92,7 @@ class _Linker:
             index = below[-1]
         return stages[index][2]
 
-    def _adjusted(self, root: tuple[int, int]) -> bool:
+    def _adjusted(self) -> bool:
         """Give the build an argument for a registry in FROM, where only that keeps it from an image of the family."""
         changed = False
         for one in (i for i in self.dockerfile.instructions if i.name == "FROM"):

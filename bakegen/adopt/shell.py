@@ -277,7 +277,7 @@ class _Runner:
                 return [f"{hit}/" if word.endswith("/") else hit for hit in hits]
         return [word]
 
-    def word(self, node: Node) -> str:
+    def word(self, node: Node) -> str:  # noqa: PLR0911 - a table of kinds
         kind, raw = node.type, _text(node)
         if kind == "raw_string":
             return raw[1:-1]
@@ -318,18 +318,20 @@ class _Runner:
             return _TOP + self.script.path
         return value if isinstance(value, str) else left_open(name)
 
+    def element(self, match: re.Match[str]) -> str:
+        """Return one value of an array."""
+        if match[1] == "BASH_SOURCE":
+            return _TOP + self.script.path
+        key = _VARIABLE.sub(lambda m: self.variable(m[1] or m[2]), match[2].strip("\"'"))
+        held = self.env.get(match[1])
+        if isinstance(held, tuple) and key.isdigit() and int(key) < len(held):
+            return held[int(key)]
+        return held.get(key, left_open(match[1])) if isinstance(held, dict) else left_open(match[1])
+
     def expansion(self, node: Node, raw: str) -> str:
         """Return what ``${...}`` stands for."""
         if match := re.fullmatch(r"\$\{(\w+)\[([^\]]+)\]\}", raw):
-            held, key = (
-                self.env.get(match[1]),
-                _VARIABLE.sub(lambda m: self.variable(m[1] or m[2]), match[2].strip("\"'")),
-            )
-            if match[1] == "BASH_SOURCE":
-                return _TOP + self.script.path
-            if isinstance(held, tuple) and key.isdigit() and int(key) < len(held):
-                return held[int(key)]
-            return held.get(key, left_open(match[1])) if isinstance(held, dict) else left_open(match[1])
+            return self.element(match)
         name = next((_text(child) for child in node.named_children if child.type.endswith("variable_name")), "")
         if not name:
             return left_open(raw.strip("${}") or "?")
@@ -363,12 +365,13 @@ class _Runner:
         )
         found = [c for child in node.named_children for c in _simple(child)]
         words = [tuple(word for part in c.named_children for word in self.words(part)) for c in found]
+        cwd = self.cwd or "."
         if re.fullmatch(r"cd\s.*&&\s*pwd(\s+-P)?", inner, re.DOTALL) and len(words[0]) > 1:
-            return joined(self.cwd, next((w for w in words[0][1:] if not w.startswith("-")), "."))
-        if inner in {"pwd", "pwd -P"}:
-            return self.cwd or "."
+            return joined(self.cwd, next((w for w in words[0][1:] if not w.startswith("-")), ".")) or "."
         if inner.startswith("git rev-parse --show-toplevel"):
             return _TOP
+        if inner in {"pwd", "pwd -P"}:
+            return cwd
         if len(words) == 1 and len(words[0]) > 1 and known(words[0][-1]):
             return self.answer(words[0])
         return left_open(f"$({inner.split()[0] if inner.split() else ''})")

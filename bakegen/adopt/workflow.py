@@ -56,7 +56,7 @@ class _Workflow:
             if not isinstance(step, dict):
                 continue
             scope = {**env, **_texts(step.get("env"))}
-            values = {f"env.{key}": value for key, value in scope.items()} | axes
+            values = {**{f"env.{key}": value for key, value in scope.items()}, **axes}
             if isinstance(step.get("run"), str):
                 self.run(("jobs", name, "steps", index, "run"), step, scope, values)
             elif re.match(r"docker/build-push-action@", str(step.get("uses", ""))):
