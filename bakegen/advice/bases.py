@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bakegen.advice.model import State, Value
 from bakegen.family.bases import guess_distro, guess_python
@@ -60,9 +61,9 @@ def known(reference: str) -> State:
     distro = guess_distro(ref)
     where = f"the base {reference}"
     env = _ROOT.get(ref.path)
-    state = State(distro=distro, python=guess_python(ref) or "")
+    state = State(distro=distro, python=guess_python(ref) or "", base=reference)
     if env is None:
         return state
     values = {name: Value(text, where) for name, text in env.items()}
     shell = Value("/bin/sh -c")
-    return State(values, Value(""), Value("/"), shell, distro, guess_python(ref) or "", complete=True)
+    return replace(state, env=values, user=Value(""), workdir=Value("/"), shell=shell, complete=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from bakegen.dockerfile.bash import ShellCommand, ShellWord
 from bakegen.dockerfile.parser import Dockerfile, Edit, Instruction
 from bakegen.dockerfile.script import Script
 
+#: From and to in a logical line.
+Range: TypeAlias = tuple[int, int]
 _INDENT = "    "
 
 
@@ -43,82 +46,103 @@ class Editor:
         outer = re.match(r"[ \t]*", text[line_start:])
         return (outer[0] if outer else "") + _INDENT
 
-    def cut(self, start: int, end: int) -> tuple[Edit, ...]:
-        """Return the edits that take ``start`` to ``end`` out of the logical line: lines that are left empty go whole."""
-        text, instruction = self.dockerfile.text, self.instruction
-        lines = _Lines(text, instruction)
+    def cut(self, ranges: Sequence[Range]) -> tuple[Edit, ...]:
+        """Return the edits that take stretches out of the logical line: lines that are left empty go whole."""
+        instruction, lines = self.instruction, _Lines(self.dockerfile.text, self.instruction)
+        out = _joined(ranges)
         edits: list[Edit] = []
-        gone: list[int] = []
+        kept: list[int] = []
         for number, (first, last, at) in enumerate(lines.parts):
-            begin, stop = max(start, first), min(end, last)
-            if begin >= stop:
-                continue
-            rest = instruction.text[first:begin] + instruction.text[stop:last]
-            if not rest.strip():
-                gone.append(number)
+            mine = [(max(start, first), min(end, last)) for start, end in out if start < last and end > first]
+            if mine and not _without(instruction.text, first, last, mine).strip():
                 edits.append(lines.whole(at))
                 continue
-            if stop == last and number + 1 < len(lines.parts) and instruction.text[stop - 1].isspace():
-                stop -= 1  # the blank ahead of the escape character
-            edits.append((at + begin - first, at + stop - first, ""))
-        if len(lines.parts) - 1 in gone:
-            kept = max(number for number in range(len(lines.parts)) if number not in gone)
-            edits = _merged([*edits, lines.continuation(kept)])
+            kept.append(number)
+            for start, end in mine:
+                ahead = end == last and number + 1 < len(lines.parts) and instruction.text[end - 1].isspace()
+                edits.append((at + start - first, at + end - ahead - first, ""))  # the blank ahead of the escape stays
+        if kept and kept[-1] + 1 < len(lines.parts):
+            edits = _merged([*edits, lines.continuation(kept[-1])])
         return tuple(edits)
 
-    def without_word(self, word: ShellWord) -> tuple[Edit, ...]:
-        """Return the edits that take a word out, and the blanks that part it from its neighbours."""
-        base = self.instruction.command.start
+    def word(self, word: ShellWord) -> Range:
+        """Return the stretch of the logical line that a word takes, with the blanks that part it from its neighbours."""
+        base, line = self.instruction.command.start, self.instruction.text
         start, end = base + word.start, base + word.end
-        line = self.instruction.text
-        lines = _Lines(self.dockerfile.text, self.instruction)
-        first, last = lines.around(start)
+        first, last = _Lines(self.dockerfile.text, self.instruction).around(start)
         if not line[first:start].strip():  # first on its line: what is behind it moves up
             while end < last and line[end].isspace():
                 end += 1
-            return self.cut(start if line[end:last].strip() else first, end)
+            return (start if line[end:last].strip() else first), end
         while start > first and line[start - 1].isspace():
             start -= 1
-        return self.cut(start, end)
+        return start, end
 
-    def without_command(self, script: Script, command: ShellCommand) -> tuple[Edit, ...] | None:
-        """Return the edits that take a command out of its list; None where its neighbours could notice."""
-        if command.path or not {command.before, command.after} <= {"", "&&", ";"}:
+    def commands(self, script: Script, first: ShellCommand, last: ShellCommand) -> Range | None:
+        """Return the stretch of the logical line that neighbouring commands of a list take, with one operator.
+
+        None where what stands around them could notice that they are gone.
+        """
+        if first.path or last.path or not {first.before, last.after} <= {"", "&&", ";"}:
             return None
-        stretch = _stretch(script, command)
+        stretch = _stretch(script, first, last)
         if stretch is None:
             return None
         base = self.instruction.command.start
         start, end = base + stretch[0], base + stretch[1]
         line, lines = self.instruction.text, _Lines(self.dockerfile.text, self.instruction)
-        if stretch[0] != command.start:  # the operator goes too, and the blanks ahead of it
-            first, _ = lines.around(start)
-            while start > first and line[start - 1].isspace():
+        if stretch[0] != first.start:  # the operator goes too, and the blanks ahead of it
+            begin, _ = lines.around(start)
+            while start > begin and line[start - 1].isspace():
                 start -= 1
         elif end < len(line) and lines.around(end)[0] > start and not line[lines.around(end)[0] : end].strip():
             end = lines.around(end)[0]  # what follows keeps its indentation
-        return self.cut(start, end)
+        return start, end
 
 
-def _stretch(script: Script, command: ShellCommand) -> tuple[int, int] | None:
-    """Return what goes with a command: the operator ahead of it, or the one behind it."""
+def neighbours(script: Script, first: ShellCommand, second: ShellCommand) -> bool:
+    """Return whether two commands stand side by side in one list, with nothing but an operator between them."""
+    between = script.text[first.end : second.start].strip()
+    return not first.path and not second.path and first.start < second.start and between in {"&&", ";"}
+
+
+def _stretch(script: Script, first: ShellCommand, last: ShellCommand) -> Range | None:
+    """Return what goes with commands: the operator ahead of them, or the one behind."""
     text = script.text
-    ahead, behind = text[: command.start].rstrip(), text[command.end :]
-    rest = behind.lstrip()
-    more = bool(rest.removeprefix(command.after).strip()) if command.after else False
-    if not rest.startswith(command.after) or not ahead.endswith(command.before):
+    ahead, rest = text[: first.start].rstrip(), text[last.end :].lstrip()
+    if not rest.startswith(last.after) or not ahead.endswith(first.before):
         return None
-    next_start = len(text) - len(rest.removeprefix(command.after).lstrip())
-    if not command.before and not more:
+    more = bool(last.after and rest.removeprefix(last.after).strip())
+    next_start = len(text) - len(rest.removeprefix(last.after).lstrip())
+    if not first.before and not more:
         return None
-    if command.before == ";" and not more and not _strict(script):
+    if first.before == ";" and not more and not _strict(script):
         return None  # the step would end with the exit code of another command
-    if not command.before or (command.before == ";" and command.after == "&&"):
-        return command.start, next_start
-    parted = _parted(script, len(ahead), command.start)  # operators stand at the ends of lines
-    if command.before == command.after and (parted or not more):
-        return command.start, next_start
-    return len(ahead) - len(command.before), command.end
+    if not first.before or (first.before == ";" and last.after == "&&"):
+        return first.start, next_start
+    parted = _parted(script, len(ahead), first.start)  # operators stand at the ends of lines
+    if first.before == last.after and (parted or not more):
+        return first.start, next_start
+    return len(ahead) - len(first.before), last.end
+
+
+def _without(text: str, first: int, last: int, ranges: Sequence[Range]) -> str:
+    """Return ``text[first:last]`` without the ranges in it."""
+    out, done = "", first
+    for start, end in ranges:
+        out, done = out + text[done:start], end
+    return out + text[done:last]
+
+
+def _joined(ranges: Sequence[Range]) -> list[Range]:
+    """Return ranges in order, those that meet made one."""
+    out: list[Range] = []
+    for start, end in sorted(ranges):
+        if out and start <= out[-1][1]:
+            out[-1] = (out[-1][0], max(end, out[-1][1]))
+        else:
+            out.append((start, end))
+    return out
 
 
 def _parted(script: Script, start: int, end: int) -> bool:
@@ -180,12 +204,6 @@ class _Lines:
         return start, stop, ""
 
 
-def _merged(edits: list[Edit]) -> list[Edit]:
+def _merged(edits: Sequence[Edit]) -> list[Edit]:
     """Return removals with those that meet or overlap made one."""
-    out: list[Edit] = []
-    for start, end, _ in sorted(edits):
-        if out and start <= out[-1][1]:
-            out[-1] = (out[-1][0], max(end, out[-1][1]), "")
-        else:
-            out.append((start, end, ""))
-    return out
+    return [(start, end, "") for start, end in _joined([(start, end) for start, end, _ in edits])]

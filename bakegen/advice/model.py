@@ -45,7 +45,8 @@ class State:
 
     ``user`` is "" or "root" for root; ``shell`` is the JSON array of SHELL as words, joined by blanks. ``distro`` is a code
     name as in cache ids (``bookworm``, ``ubuntu22.04``), "" if unknown. A name that ``env`` lacks is unset if the state is
-    ``complete``, else unknown: an external base whose configuration nobody has read may set it.
+    ``complete``, else unknown: an external base whose configuration nobody has read may set it. ``base`` is the reference
+    of the external image at the root of the chain; ``keeps_debs`` says that docker-clean has been removed.
     """
 
     env: Mapping[str, Value] = field(default_factory=dict)
@@ -55,6 +56,8 @@ class State:
     distro: str = ""
     python: str = ""
     complete: bool = False
+    base: str = ""
+    keeps_debs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Surroundings:
     the family and bases whose configuration is known. ``args`` are given to the build, ``platforms`` are those it is
     built for, both as far as known. ``ignore`` are the lines of the .dockerignore that holds, None without one.
     ``images`` are the references of the family's own images. ``children`` are the texts of the Dockerfiles that build on
-    this one: what they rely on stays.
+    this one, directly or not, best as improved already: what they rely on stays.
     """
 
     parents: Mapping[str, State] = field(default_factory=dict)

@@ -7,6 +7,7 @@ stage or image of its FROM; an ARG holds for its stage and those built on it, an
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,7 @@ from bakegen.dockerfile.words import list_words, shell_words
 
 _PLATFORM = "linux/amd64"
 _ROOTS = frozenset({"", "root", "0"})
+_CLEAN = re.compile(r"(\brm\b|>\s*)[^;&|]*/docker-clean\b|Keep-Downloaded-Packages")
 #: who starts one of these, without sudo, is root
 _ROOT_ONLY = {
     "apt-get": {"install", "update"},
@@ -123,6 +125,8 @@ class _Reader:
             args = frozenset(stage.args) - frozenset(stage.state.env)
             yield Step(instruction, stage.seen(), index, stage.base, stage.chain, args, stage.windows, run)
             self._take(instruction, stage)
+            if run is not None and _CLEAN.search(run.text):
+                stage.state = replace(stage.state, keeps_debs=True)
 
     def _from(self, instruction: Instruction, index: int) -> _Stage:
         words = [w.text for w in list_words(instruction.text, instruction.command.start, instruction.command.end)]
@@ -143,7 +147,7 @@ class _Reader:
 
     def _base(self, written: str, reference: str) -> State:
         if reference == "scratch":
-            return State(user=Value(""), workdir=Value("/"), complete=True)
+            return State(user=Value(""), workdir=Value("/"), complete=True, base=reference)
         for name in (written, reference):
             if name in self.around.parents:
                 return self.around.parents[name]
