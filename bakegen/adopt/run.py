@@ -1,0 +1,145 @@
+"""One run of ``bakegen adopt``: all that would change is worked out before the first file is touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bakegen import files
+from bakegen.adopt import journal
+from bakegen.adopt.discover import readable, sort_out
+from bakegen.adopt.improve import Outcome, improve
+from bakegen.adopt.listing import Listing, listing
+from bakegen.adopt.manifest import manifest
+from bakegen.adopt.model import Adoption
+from bakegen.adopt.plan import planned
+from bakegen.adopt.told import told
+from bakegen.engine import git
+from bakegen.errors import ConflictError, FilesError, Problem, UsageError, Where
+from bakegen.family.load import Manifest
+from bakegen.files import Change, DiskTree, ExactTree
+from bakegen.lock import LOCK
+from bakegen.project import MANIFEST, Project, load
+from bakegen.render import BAKE_FILE, IGNORE_FILE
+from bakegen.tree import Kind, Once, Tree
+
+if TYPE_CHECKING:
+    from bakegen.registry.client import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The words of the command line; ``given`` are values for variables that no file gives one."""
+
+    only: frozenset[str] | None = None
+    skip: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What adopting a repository comes to. ``adoption`` is None where a manifest was there; nothing is written yet."""
+
+    root: Path
+    project: Project
+    adoption: Adoption | None
+    outcome: Outcome
+    changes: tuple[Change, ...]
+    notes: tuple[Problem, ...]
+
+    @property
+    def dockerfiles(self) -> tuple[Change, ...]:
+        """The changes of Dockerfiles: what a diff is shown of."""
+        return tuple(change for change in self.changes if change.path in self.outcome.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A tree in which some files have other texts, or exist at all."""
+
+    under: Tree
+    texts: Mapping[str, str]
+
+    def kind(self, path: str) -> Kind:
+        """Return what stands at ``path``."""
+        return "file" if path in self.texts else self.under.kind(path)
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        """Return the paths that match ``pattern``."""
+        return self.under.glob(pattern)
+
+    def text(self, path: str) -> str | None:
+        """Return the text of a file."""
+        return self.texts[path].removeprefix("\ufeff") if path in self.texts else self.under.text(path)
+
+
+def work(root: Path, asked: Asked) -> Work:
+    """Return what adopting the repository at ``root`` comes to.
+
+    Raises UsageError where there is nothing to adopt, ManifestError for a manifest that is not valid, ConflictError for
+    a hand-written file in the way.
+    """
+    listed = listing(root)
+    if os.path.lexists(root / MANIFEST):
+        project, adoption, notes = load(root), None, tuple(_strangers(root, listed, asked))
+    else:
+        project, adoption = _fresh(root, listed, asked)
+        notes = adoption.notes
+    exact = Once(ExactTree(root))
+    real = {image.dockerfile: files.resolved(root, image.dockerfile) for image in project.plan().images}
+    outcome = improve(project.plan(), exact, real, asked.only)
+    edited = {path: text for path, at in real.items() if (text := outcome.texts.get(at)) is not None}
+    project = replace(project, tree=Overlay(DiskTree(root), edited))
+    changes = [Change(path, exact.text(path), text) for path, text in sorted(outcome.texts.items())]
+    if adoption is not None:
+        changes.append(Change(MANIFEST, None, _text(project)))
+    rendered = project.changes() if adoption is not None or (root / BAKE_FILE).exists() else ()
+    return Work(root, project, adoption, outcome, (*changes, *rendered), notes)
+
+
+def _fresh(root: Path, listed: Listing, asked: Asked) -> tuple[Project, Adoption]:
+    """Return the project that a repository without a manifest becomes."""
+    tree = Once(DiskTree(root))
+    paths = sort_out(listed.paths, asked.skip)
+    found, problems = readable(paths, tree)
+    if not found:
+        tip = "name the top of the repository; `bakegen adopt --help` says what is looked for"
+        raise UsageError(Problem("there is no Dockerfile to adopt here", Where(str(root)), next=tip), *problems)
+    _free_for_bake(root)
+    adoption = planned(told(paths, listed.paths, tree, problems), found, tree, _top(root), asked.given)
+    keeps_ignore = (root / IGNORE_FILE).exists() or all(image.context != "." for image in adoption.images)
+    text, made = manifest(adoption, dockerignore=not keeps_ignore)
+    del text
+    return Project(root, made, None), adoption
+
+
+def _free_for_bake(root: Path) -> None:
+    """Raise a ConflictError where a bake file of the user's stands in the place of ours."""
+    old = files.read_text(root, BAKE_FILE)
+    if old is not None and not files.is_ours(old):
+        tip = f"take it in: bakegen adopt --from-bake {BAKE_FILE}; or move it away"
+        raise ConflictError(Problem("this bake file is hand-written, and stays as it is", Where(BAKE_FILE), next=tip))
+
+
+def _top(root: Path) -> str:
+    return root.resolve().name or "family"
+
+
+def _text(project: Project) -> str:
+    return project.manifest.source.text if hasattr(project.manifest.source, "text") else ""
+
+
+def _strangers(root: Path, listed: Listing, asked: Asked) -> Iterator[Problem]:
+    """Yield the Dockerfiles that a manifest which is already there does not name."""
+    project = load(root)
+    known = {image.dockerfile for image in project.plan().images}
+    found, problems = readable(sort_out(listed.paths, asked.skip), Once(DiskTree(root)))
+    yield from problems
+    for item in found:
+        if item.path not in known:
+            tip = f"add an image with 'dockerfile: {item.path}' to {MANIFEST}"
+            yield Problem("no image of the manifest is built from it", Where(item.path), next=tip)

@@ -1,0 +1,121 @@
+"""What the rules are called, why they are there, and what to do: the words of findings and of docs/rules.md."""
+
+from __future__ import annotations
+
+from bakegen.advice.look import Rule
+
+_AGAIN = "whenever this step runs again, everything is downloaded again"
+MISSING: dict[str, Rule] = {
+    tool: Rule(
+        f"BG{number:03}",
+        f"{tool} without a cache mount",
+        _AGAIN,
+        "add a cache mount for its cache directory",
+        before,
+        more,
+    )
+    for number, tool, before, more in (
+        (
+            1,
+            "apt",
+            "FROM debian:bookworm\nRUN apt-get update \\\n    && apt-get install -y git \\\n    && rm -rf /var/lib/apt/lists/*\n",
+            (
+                "Packages and lists are kept in two mounts; `docker-clean`, which empties the first, is removed, and what empties "
+                "them at the end of the step goes. `/var/lib/apt` is never mounted whole: `extended_states` belongs to the image. "
+                "No edit is made where another step, or an image built on this one, installs without an update of its own."
+            ),
+        ),
+        (
+            2,
+            "apk",
+            "FROM alpine:3.20\nRUN apk add --no-cache git\n",
+            (
+                "apk keeps packages and indexes where `/etc/apk/cache` is a directory; `--no-cache` becomes `--update-cache`, which "
+                "fetches the index just the same."
+            ),
+        ),
+        (
+            3,
+            "dnf",
+            "FROM fedora:41\nRUN dnf install -y git && dnf clean all\n",
+            "For yum, microdnf and tdnf too. Reported only.",
+        ),
+        (
+            4,
+            "pip",
+            "FROM python:3.11-slim-bookworm\nRUN pip install --no-cache-dir requests\n",
+            (
+                "The mount is where pip keeps its cache for the step's HOME, XDG_CACHE_HOME and PIP_CACHE_DIR. No edit is made where "
+                "CFLAGS and the like change what is compiled: pip keeps the wheels that it builds, whatever they were built with."
+            ),
+        ),
+        (5, "uv", "FROM python:3.11-slim-bookworm\nRUN pip install uv\nRUN uv pip install --system requests\n", ""),
+        (
+            6,
+            "poetry",
+            "FROM python:3.11-slim-bookworm\nCOPY poetry.lock pyproject.toml ./\nRUN poetry install --no-root\n",
+            "Two directories below poetry's cache are mounted, not all of it: virtual environments may lie there.",
+        ),
+        (
+            7,
+            "conda",
+            "FROM continuumio/miniconda3\nRUN conda install -y numpy\n",
+            "For mamba and micromamba too. Reported only.",
+        ),
+        (
+            8,
+            "npm",
+            "FROM node:22-bookworm\nCOPY package.json package-lock.json ./\nRUN npm ci && npm cache clean --force\n",
+            "",
+        ),
+        (
+            9,
+            "yarn",
+            "FROM node:22-bookworm\nRUN yarn install\n",
+            "Reported only: under Plug'n'Play the cache is what the image runs from.",
+        ),
+        (
+            10,
+            "pnpm",
+            "FROM node:22-bookworm\nRUN pnpm install\n",
+            "Reported only: pnpm moves its store to where the project is.",
+        ),
+        (
+            11,
+            "cargo",
+            "FROM rust:1.82-bookworm\nCOPY . .\nRUN cargo build --release\n",
+            (
+                "The registry and the git databases are kept, not `target`: what is built there belongs to the image. No edit is made "
+                "where a later step may need what this one downloads."
+            ),
+        ),
+        (
+            20,
+            "go",
+            "FROM golang:1.23-bookworm\nCOPY . .\nRUN go build -o /app .\n",
+            "Modules and the build cache are kept.",
+        ),
+        (21, "ccache", "FROM debian:bookworm\nRUN ccache gcc -c a.c\n", "Reported only."),
+    )
+}
+UNREADABLE = Rule(
+    "BG000",
+    "A file that BuildKit would not take",
+    "nothing can be built from it",
+    "mend the line",
+    "FROM debian:bookworm\nRUM true\n",
+)
+IGNORE_WITHOUT_REASON = Rule(
+    "BG040",
+    "An ignore without a reason",
+    "nobody can tell later whether it still holds",
+    "write: # bakegen: ignore BG012 because ...",
+    "FROM debian:bookworm\n# bakegen: ignore BG036\nRUN apt-get install -y git\n",
+)
+IGNORE_UNKNOWN = Rule(
+    "BG041",
+    "An ignore of an unknown rule",
+    "it hides nothing",
+    "correct the id, or remove the comment",
+    "FROM debian:bookworm\n# bakegen: ignore BG999 because of nothing\nRUN true\n",
+)
