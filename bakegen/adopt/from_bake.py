@@ -8,16 +8,18 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bakegen.adopt import journal
 from bakegen.adopt.bakefile import in_order, manifest_of
 from bakegen.engine.bake_read import BakeFile, read_bake
-from bakegen.errors import BakegenError, ManifestError, Problem, Where
+from bakegen.errors import BakegenError, ConflictError, ManifestError, Problem, Where
 from bakegen.family import Family
 from bakegen.family.load import load
-from bakegen.family.places import inside
-from bakegen.files import DiskTree, is_ours
+from bakegen.family.places import CWD, inside
+from bakegen.files import Change, DiskTree, apply, is_ours, read_text
 from bakegen.project import MANIFEST
 from bakegen.render import BAKE_FILE, rendered
 from bakegen.resolve import resolve
@@ -128,6 +130,7 @@ def _moved(found: BakeFile, directory: str) -> BakeFile:
     """Return what a compose file in ``directory`` says, with paths that count from the project instead."""
 
     def moved(path: str) -> str:
+        path = path.removeprefix(CWD)
         local = inside(path) or path == ".." or path.startswith("../")
         return posixpath.normpath(posixpath.join(directory, path)) if local else path
 
@@ -231,7 +234,31 @@ def _notes(found: BakeFile, family: Family, root: Path, files: Sequence[Path]) -
         yield f"`docker buildx bake` without --file {verb} {_names(left)} beside {BAKE_FILE}"
 
 
-def foreign_bake_file(root: Path) -> bool:
-    """Return whether a docker-bake.hcl that bakegen did not write stands in ``root``."""
-    path = root / BAKE_FILE
-    return path.exists() and not is_ours(path.read_bytes().decode(errors="replace"))
+def changes(intake: Intake, root: Path, files: Sequence[Path], *, force: bool = False) -> tuple[Change, ...]:
+    """Return what writing an intake changes below ``root``.
+
+    Raises ConflictError where there is a manifest already, unless ``force`` says that it goes too, and for a bake file
+    that is neither bakegen's nor one of those taken in.
+    """
+    given = {file.resolve() for file in files}
+    found = []
+    for path, text in intake.files.items():
+        old = read_text(root, path)
+        if old is None or old == text:
+            found += [Change(path, None, text)] if old is None else []
+            continue
+        if path == MANIFEST and not force:
+            tip = "move it away, or replace it with --force"
+            raise ConflictError(Problem("there is a manifest already", Where(path), next=tip))
+        if path == BAKE_FILE and not is_ours(old) and (root / path).resolve() not in given:
+            tip = f"take it in as well, with --from-bake {path}, or move it away"
+            raise ConflictError(Problem("this bake file is hand-written, and stays as it is", Where(path), next=tip))
+        found.append(Change(path, old, text))
+    return tuple(found)
+
+
+def write(todo: Sequence[Change], root: Path, now: datetime) -> None:
+    """Make the changes; what they replace is kept, so that ``bakegen adopt --undo`` gives it back to the byte."""
+    if todo:
+        journal.record(root, todo, now)
+        apply(root, todo)

@@ -48,15 +48,15 @@ def read_bake(
     is_default_group = any(entry["name"] == _DEFAULT and entry.get("group") for entry in listed)
     found: dict[str, dict[str, Any]] = {"group": {}, "target": {}}
     others = sorted(names - ({_DEFAULT} if is_default_group else set()))
-    if others:
-        printed = ask.answer("--print", *others)
-        found["target"].update(printed["target"])
-        # asked for several names, bake makes up a group default of them
-        found["group"].update({name: group for name, group in printed["group"].items() if name != _DEFAULT})
     if is_default_group:
         printed = ask.answer("--print", _DEFAULT)
         found["target"].update(printed["target"])
         found["group"][_DEFAULT] = printed["group"][_DEFAULT]
+    if others:
+        printed = ask.answer("--print", *others)
+        found["target"].update(printed["target"])  # last: bake gives an output to what is linked and not asked for
+        # asked for several names, bake makes up a group default of them
+        found["group"].update({name: group for name, group in printed["group"].items() if name != _DEFAULT})
     targets = {entry["name"] for entry in listed if not entry.get("group")}
     hidden = tuple(sorted(targets - found["target"].keys()))
     return BakeFile(found["group"], found["target"], tuple(entry["name"] for entry in variables), hidden)
