@@ -106,7 +106,9 @@ class _Improver:
     def _written(self, image: PlannedImage) -> list[str]:
         platform = image.platforms[0] if image.platforms else "linux/amd64"
         try:
-            return [item.written for item in externals(parse(self.texts[image.dockerfile]), dict(image.args), platform)[0]]
+            return [
+                item.written for item in externals(parse(self.texts[image.dockerfile]), dict(image.args), platform)[0]
+            ]
         except DockerfileError:
             return []
 
