@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 _MAX_COMMANDS = 20_000  # of one script, loops counted each time
+_MAX_TEXT = 1_000_000  # characters that its variables are given
 _MAX_CALLS = 10  # functions and files within each other
 _ASSIGNS = {"variable_assignment", "declaration_command"}
 
@@ -63,10 +64,11 @@ class _Runner(Words):
         super().__init__(script, files)
         self.read = read
         self.functions: dict[str, tuple[Script, Node]] = {}
-        self.count = self.depth = 0
+        self.count = self.depth = self.size = 0
 
     def file(self, script: Script) -> Iterator[Command]:
         """Yield what a whole file runs."""
+        self.counted()
         before, self.script = self.script, script
         self.depth += 1
         if self.depth <= _MAX_CALLS:
@@ -74,6 +76,12 @@ class _Runner(Words):
             yield from self.block(tree.root_node.named_children)
         self.depth -= 1
         self.script = before
+
+    def counted(self) -> None:
+        """Count a command, or a file, and end what does not end."""
+        self.count += 1
+        if self.count > _MAX_COMMANDS or self.size > _MAX_TEXT:
+            raise TooMuchError
 
     def block(self, nodes: Sequence[Node]) -> Iterator[Command]:
         for node in nodes:
@@ -160,7 +168,8 @@ class _Runner(Words):
         old = self.env.get(text_of(name), "")
         if any(child.type == "+=" for child in node.children):
             new = (*old, *new) if isinstance(old, tuple) and isinstance(new, tuple) else f"{old}{new}"
-        self.env[text_of(name)] = new
+        self.size += len(new)
+        self.env[text_of(name)] = new if len(new) < _MAX_TEXT else left_open(text_of(name))
 
     def array(self, node: Node) -> Value:
         words = [word for child in node.named_children if child.type != "comment" for word in self.words(child)]
@@ -170,22 +179,20 @@ class _Runner(Words):
         return tuple(words)
 
     def command(self, node: Node) -> Iterator[Command]:
-        self.count += 1
-        if self.count > _MAX_COMMANDS:
-            raise TooMuchError
-        own = [child for child in node.named_children if child.type == "variable_assignment"]
+        self.counted()
         parts = [c for c in node.named_children if c.type != "variable_assignment" and not c.type.endswith("redirect")]
+        for child in node.named_children:
+            if child.type == "variable_assignment" and (not parts or _lines_apart(node, child, parts[0])):
+                self.assign(child)
         words = tuple(word for part in parts for word in self.words(part))
         if not words:
-            for child in own:
-                self.assign(child)
             return
         if words[0] in self.functions and self.depth < _MAX_CALLS:
             yield from self.function(words)
         elif not self.builtin(words):
             if words[0] in {"source", "."} and len(words) > 1:
                 yield from self.sourced(words[1])
-            yield Command(words, Where(self.script.path, self.script.line + node.start_point[0]), self.cwd)
+            yield Command(words, Where(self.script.path, self.script.line + parts[0].start_point[0]), self.cwd)
 
     def function(self, words: tuple[str, ...]) -> Iterator[Command]:
         script, body = self.functions[words[0]]
@@ -221,3 +228,9 @@ class _Runner(Words):
             if text is not None:
                 yield from self.file(Script(path, text))
                 return
+
+
+def _lines_apart(node: Node, one: Node, other: Node) -> bool:
+    """Return whether a line ends between two parts of a command: the grammar takes assignments above it for its own."""
+    between = (node.text or b"")[one.end_byte - node.start_byte : other.start_byte - node.start_byte]
+    return b"\n" in between.replace(b"\\\n", b"")

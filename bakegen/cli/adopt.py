@@ -173,6 +173,8 @@ def _undo(root: Path) -> None:
     done = undo(root)
     for path in done.restored:
         click.echo(f"restored {path}", err=True)
+    for path in done.removed:
+        click.echo(f"removed {path}", err=True)
     if done.earlier and not done.kept:
         click.echo(f"{plural(done.earlier, 'earlier adoption')} can be undone too: bakegen adopt --undo", err=True)
     if done.kept:
