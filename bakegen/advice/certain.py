@@ -97,7 +97,8 @@ def _others(look: Look, step: Step, directories: Sequence[str]) -> Iterator[str]
     """Yield who else needs what lies in a directory: mounts of the step, other instructions."""
     for flag in look.mounts(step):
         for directory in directories:
-            if flag.target and (_within(flag.target, directory) or _within(directory, flag.target)):
+            holds = flag.kind == "cache" and _within(directory, flag.target)
+            if flag.target and not holds and (_within(flag.target, directory) or _within(directory, flag.target)):
                 yield f"another mount is at {flag.target}"
     for other in look.steps:
         if other is step:

@@ -119,3 +119,69 @@ IGNORE_UNKNOWN = Rule(
     "correct the id, or remove the comment",
     "FROM debian:bookworm\n# bakegen: ignore BG999 because of nothing\nRUN true\n",
 )
+
+
+_RUN = "FROM python:3.11-slim-bookworm\nRUN --mount=type=cache,target=/root/.cache/pip "
+_APT = "--mount=type=cache,target=/var/cache/apt,sharing=locked --mount=type=cache,target=/var/lib/apt/lists,sharing=locked "
+OFF = Rule(
+    "BG012",
+    "A cache mount whose tool does not use its cache",
+    "every build downloads again what this mount should keep",
+    "remove what turns the cache off",
+    f"{_RUN}pip install --no-cache-dir requests\n",
+    "Options of the command, and PIP_NO_CACHE_DIR or UV_NO_CACHE wherever they are set: in the step, in the file, in an image "
+    "of the family that this one is built on. pip takes any value of PIP_NO_CACHE_DIR that is not empty for yes, 0 too. An ENV "
+    "is removed where every step that it reaches, in images built on this one too, has its mount.",
+)
+EMPTIED = Rule(
+    "BG013",
+    "A cache mount that its own step empties",
+    "the next build finds nothing in it",
+    "do not remove it: a mount is no part of the image",
+    f"{_RUN}pip install requests && pip cache purge\n",
+)
+MISPLACED = Rule(
+    "BG014",
+    "A cache mount where its tool has no cache",
+    "what the tool downloads goes elsewhere, or it cannot write to the mount",
+    "mount the directory that the tool uses, for the user that it runs as",
+    "FROM python:3.11-slim-bookworm\nENV HOME=/srv\nRUN --mount=type=cache,target=/root/.cache/pip pip install requests\n",
+)
+SHARING = Rule(
+    "BG015",
+    "apt's cache mount without sharing=locked",
+    "apt locks its directories: of two builds at the same time one fails",
+    "add sharing=locked",
+    f"FROM debian:bookworm\nRUN {_APT.replace(',sharing=locked', '')}\\\n    apt-get update && apt-get install -y git\n",
+)
+WHOLE = Rule(
+    "BG016",
+    "All of /var/lib/apt mounted",
+    "extended_states, which says what was installed automatically, then lies in the mount and not in the image",
+    "mount /var/lib/apt/lists",
+    "FROM debian:bookworm\nRUN --mount=type=cache,target=/var/lib/apt,sharing=locked apt-get update\n",
+)
+BUSY = Rule(
+    "BG017",
+    "The removal of a mounted directory",
+    "a directory that is mounted cannot be removed (EBUSY): the command fails",
+    "leave it: a mount is no part of the image",
+    f"{_RUN}pip install requests && rm -rf /root/.cache\n",
+)
+SHARED = Rule(
+    "BG018",
+    "A cache id that unlike steps share",
+    "what one puts there does not fit the other: BuildKit tells caches apart by their id only",
+    "give each an id of its own, with the distribution, architecture or user in it",
+    "FROM debian:bookworm AS a\nRUN --mount=type=cache,id=x,target=/x true\n"
+    "FROM debian:trixie\nRUN --mount=type=cache,id=x,target=/x true\n",
+    "Compared are the steps of one file; an id without TARGETARCH is reported where several platforms are built for.",
+)
+CLEANED = Rule(
+    "BG019",
+    "apt's cache mount under docker-clean",
+    "the images of Debian and Ubuntu tell apt to remove each package that it has installed",
+    "remove /etc/apt/apt.conf.d/docker-clean and set Binary::apt::APT::Keep-Downloaded-Packages in the same step",
+    f"FROM debian:bookworm\nRUN {_APT}\\\n    apt-get update && apt-get install -y git\n",
+)
+INERT = (OFF, EMPTIED, MISPLACED, SHARING, WHOLE, BUSY, SHARED, CLEANED)
