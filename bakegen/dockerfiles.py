@@ -49,8 +49,16 @@ def chosen(paths: Sequence[str], manifest: str | None) -> tuple[Chosen, Path]:
     found: Chosen = {}
     for path in dict.fromkeys(wanted):
         name = Path(os.path.relpath(path.resolve(), root.resolve())).as_posix()
-        found[name] = (_text(path), family.get(name, Surroundings()))
+        found[name] = (_text(path), family.get(name) or Surroundings(ignore=_ignore(path)))
     return found, root
+
+
+def _ignore(path: Path) -> tuple[str, ...] | None:
+    """Return the lines of the .dockerignore that likely holds: the Dockerfile's own, or the one beside it."""
+    for beside in (path.with_name(f"{path.name}.dockerignore"), path.with_name(".dockerignore")):
+        if beside.is_file():
+            return tuple(_text(beside).split("\n"))
+    return None
 
 
 def _found(path: Path) -> Iterator[Path]:

@@ -61,7 +61,7 @@ def _ignore(image: PlannedImage, tree: Tree) -> tuple[str, ...] | None:
     """Return the lines of the .dockerignore that holds for an image: its Dockerfile's own, or the context's."""
     for path in (f"{image.dockerfile}.dockerignore", posixpath.normpath(f"{image.context}/.dockerignore")):
         if tree.kind(path) == "file" and (text := tree.text(path)) is not None:
-            return tuple(text.splitlines())
+            return tuple(text.split("\n"))
     return None
 
 

@@ -184,4 +184,58 @@ CLEANED = Rule(
     "remove /etc/apt/apt.conf.d/docker-clean and set Binary::apt::APT::Keep-Downloaded-Packages in the same step",
     f"FROM debian:bookworm\nRUN {_APT}\\\n    apt-get update && apt-get install -y git\n",
 )
-INERT = (OFF, EMPTIED, MISPLACED, SHARING, WHOLE, BUSY, SHARED, CLEANED)
+UNPINNED = Rule(
+    "BG030",
+    "A base without a tag, or latest",
+    "the next build may stand on another system, without a change in the file",
+    "name the version that you want; `bakegen lock` pins its digest",
+    "FROM python\nRUN true\n",
+)
+UNTAGGED = Rule(
+    "BG031",
+    "A digest without a tag",
+    "neither people nor update bots see which version it is, or that there is a newer one",
+    "write name:tag@digest; `bakegen lock` keeps digests out of the file",
+    f"FROM python@sha256:{'0' * 64}\nRUN true\n",
+)
+REDIRECTED = Rule(
+    "BG032",
+    "A version bound that the shell takes for a redirect",
+    "any version is installed",
+    "quote it",
+    "FROM python:3.11-slim-bookworm\nRUN --mount=type=cache,target=/root/.cache/pip pip install pydantic>=2.0\n",
+    "Reported only: the fix changes what is installed.",
+)
+LATE = Rule(
+    "BG033",
+    "Dependencies installed after the sources",
+    "each change of a source installs all of them again",
+    "copy the files that list them first, install, then copy the rest",
+    "FROM python:3.11-slim-bookworm\nCOPY . .\n"
+    "RUN --mount=type=cache,target=/root/.cache/pip pip install -r requirements.txt\n",
+    "Reported only: which files the installation needs is not in the Dockerfile.",
+)
+OWNED = Rule(
+    "BG034",
+    "A layer of chown -R",
+    "each file whose owner changes is in the image twice",
+    "use COPY --chown",
+    "FROM debian:bookworm\nCOPY . /app\nRUN chown -R 1000 /app\n",
+    "Reported only: COPY --chown changes the owners of directories that exist already less than chown does.",
+)
+LEFT_OUT = Rule(
+    "BG035",
+    "A source that .dockerignore leaves out",
+    "COPY fails, or copies nothing",
+    "take it back with a line that begins with ! behind the one that leaves it out",
+    "",
+    "Checked against `<Dockerfile>.dockerignore`, or the .dockerignore of the image's context; without a manifest, the one beside "
+    "the Dockerfile.",
+)
+RELIANT = Rule(
+    "BG036",
+    "apt install without an update in the same step",
+    "the lists come from a layer that may be cached for months: packages that have gone since are not found",
+    "run apt-get update && apt-get install in one step",
+    "FROM debian:bookworm\nRUN apt-get install -y git\n",
+)
