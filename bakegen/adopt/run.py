@@ -11,19 +11,20 @@ from pathlib import Path
 from bakegen import files
 from bakegen.adopt import journal
 from bakegen.adopt.discover import readable, sort_out
-from bakegen.adopt.improve import Outcome, improve
+from bakegen.adopt.improve import Edited, Outcome, as_before, improve
 from bakegen.adopt.listing import Listing, listing
 from bakegen.adopt.manifest import manifest
 from bakegen.adopt.model import Adoption
 from bakegen.adopt.plan import planned
 from bakegen.adopt.told import told
+from bakegen.advice import Finding
 from bakegen.engine import git
 from bakegen.errors import ConflictError, FilesError, Problem, UsageError, Where
 from bakegen.files import Change, DiskTree, ExactTree
 from bakegen.lock import LOCK
 from bakegen.project import MANIFEST, Project, load
 from bakegen.render import BAKE_FILE, IGNORE_FILE
-from bakegen.tree import Kind, Once, Tree
+from bakegen.tree import Once
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +52,11 @@ class Work:
         """The changes of Dockerfiles: what a diff is shown of."""
         return tuple(change for change in self.changes if change.path in self.outcome.texts)
 
-
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """A tree in which some files have other texts, or exist at all."""
-
-    under: Tree
-    texts: Mapping[str, str]
-
-    def kind(self, path: str) -> Kind:
-        """Return what stands at ``path``."""
-        return "file" if path in self.texts else self.under.kind(path)
-
-    def glob(self, pattern: str) -> tuple[str, ...]:
-        """Return the paths that match ``pattern``."""
-        return self.under.glob(pattern)
-
-    def text(self, path: str) -> str | None:
-        """Return the text of a file."""
-        return self.texts[path].removeprefix("\ufeff") if path in self.texts else self.under.text(path)
+    @property
+    def left_before(self) -> list[Finding]:
+        """The findings left to a person, at the lines that they have as long as nothing is written."""
+        old = {change.path: change.old or "" for change in self.dockerfiles}
+        return as_before(self.outcome.left, old, self.outcome.texts)
 
 
 def work(root: Path, asked: Asked) -> Work:
@@ -88,8 +75,8 @@ def work(root: Path, asked: Asked) -> Work:
     exact = Once(ExactTree(root))
     real = {image.dockerfile: files.resolved(root, image.dockerfile) for image in project.plan().images}
     outcome = improve(project.plan(), exact, real, asked.only)
-    edited = {path: outcome.texts[at] for path, at in real.items() if at in outcome.texts}
-    project = replace(project, tree=Overlay(DiskTree(root), edited))
+    edited = {path: text.removeprefix("\ufeff") for path, text in outcome.texts.items()}
+    project = replace(project, tree=Edited(DiskTree(root), edited, real))
     changes = [Change(path, exact.text(path), new) for path, new in sorted(outcome.texts.items())]
     if adoption is not None:
         changes.append(Change(MANIFEST, None, text))

@@ -10,6 +10,7 @@ from bakegen.adopt.model import AdoptedImage, Adoption
 from bakegen.adopt.run import Work
 from bakegen.adopt.tags import short
 from bakegen.advice import Finding
+from bakegen.advice.rules import RULES
 from bakegen.errors import Problem
 
 WIDTH = 80
@@ -77,12 +78,12 @@ def _places(text: str) -> str:
     return ", ".join(found[:_PLACES]) + (f" and {len(found) - _PLACES} more" if len(found) > _PLACES else "")
 
 
-def _filled(text: str, indent: str) -> Iterator[str]:
+def _filled(text: str, indent: str, rest: str | None = None) -> Iterator[str]:
     yield from textwrap.wrap(
         text,
         WIDTH,
         initial_indent=indent,
-        subsequent_indent=indent + "  ",
+        subsequent_indent=indent + "  " if rest is None else rest,
         break_long_words=False,
         break_on_hyphens=False,
     )
@@ -97,12 +98,26 @@ def note_lines(notes: Sequence[Problem]) -> Iterator[str]:
             yield from _filled(text, "    ")
 
 
-def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield findings, a place and a rule first; why and how once for each rule and file."""
+def edit_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield the edits that are made: each rule's title, and in which files."""
+    files: dict[str, dict[str, None]] = {}
     for one in findings:
-        head = f"{one.path}:{one.line}:{one.column}: {one.rule} {one.what}"
-        yield from textwrap.wrap(head, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
-        yield from _filled(one.fix, "    ")
+        files.setdefault(one.rule, {})[one.path] = None
+    for rule, paths in sorted(files.items()):
+        title = RULES[rule].title if rule in RULES else ""
+        yield from _filled(f"{rule} {title}: {_plural(len(paths), 'file')}", "")
+        yield from _filled(", ".join(paths), "    ")
+
+
+def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield findings, rule by rule: what is found where, and once how it is mended."""
+    by_rule: dict[tuple[str, str], list[Finding]] = {}
+    for one in findings:
+        by_rule.setdefault((one.rule, one.fix), []).append(one)
+    for (rule, fix), group in by_rule.items():
+        for one in group:
+            yield from _filled(f"{one.path}:{one.line}:{one.column}: {rule} {one.what}", "", "    ")
+        yield from _filled(fix, "    ")
 
 
 def as_json(done: Work, *, written: bool) -> dict[str, Any]:
@@ -115,7 +130,7 @@ def as_json(done: Work, *, written: bool) -> dict[str, Any]:
         "bases": dict(adoption.bases) if adoption else None,
         "notes": [problem.as_json() for problem in done.notes],
         "edits": [_finding(one) for one in done.outcome.applied],
-        "findings": [_finding(one) for one in done.outcome.left],
+        "findings": [_finding(one) for one in (done.outcome.left if written else done.left_before)],
         "files": [change.path for change in done.changes],
         "written": written,
     }

@@ -134,17 +134,18 @@ def _tell(problems: Iterable[Problem]) -> None:
 
 
 def _show(done: Work, *, diff: bool = True) -> None:
-    from bakegen.adopt.view import finding_lines, note_lines, plan_lines
+    from bakegen.adopt.view import edit_lines, finding_lines, note_lines, plan_lines
     from bakegen.files import unified_diff
     from bakegen.render import BAKE_FILE
 
     if done.adoption:
         for line in plan_lines(done.adoption):
             click.echo(line)
+    left = done.outcome.left if not diff else done.left_before
     sections = (
         (f"{plural(len(done.notes), 'thing')} to look at", note_lines(done.notes)),
-        (f"{plural(len(done.outcome.applied), 'edit')}", finding_lines(done.outcome.applied)),
-        (f"{plural(len(done.outcome.left), 'finding')} left to you", finding_lines(done.outcome.left)),
+        (f"{plural(len(done.outcome.applied), 'edit')}", edit_lines(done.outcome.applied)),
+        (f"{plural(len(left), 'finding')} left to you", finding_lines(left)),
     )
     for title, lines in sections:
         text = list(lines)
