@@ -55,7 +55,8 @@ def surroundings(plan: Plan, tree: Tree, edit: Edit = as_it_is) -> Mapping[str, 
         if path not in found:
             found[path] = reduce(_both, map(around, sharing[path]))
             texts[path] = edit(path, texts[path], found[path])
-        states[image.name] = _state(image, texts[path], around(image))
+        if below[image.name]:  # nobody asks what the others hand down
+            states[image.name] = _state(image, texts[path], around(image))
     return found
 
 

@@ -34,8 +34,9 @@ def improve(plan: Plan, exact: Tree, real: Mapping[str, str], only: frozenset[st
     written = {image.dockerfile for image in plan.images if not image.generated and image.dockerfile}
     texts = {real.get(path, path): text for path in written if (text := exact.text(path)) is not None}
     outcome = Outcome()
+    before: dict[str, tuple[Surroundings, Improved]] = {}
     for _ in range(_ROUNDS):
-        done = _round(plan, Edited(exact, texts, real), only)
+        done = _round(plan, Edited(exact, texts, real), only, before)
         outcome.applied += [finding for result in done.values() for finding in result.applied]
         outcome.left = [finding for result in done.values() for finding in result.left]
         changed = {path: result.text for path, result in done.items() if result.text != texts[path]}
@@ -46,8 +47,13 @@ def improve(plan: Plan, exact: Tree, real: Mapping[str, str], only: frozenset[st
     return outcome
 
 
-def _round(plan: Plan, tree: Edited, only: frozenset[str] | None) -> dict[str, Improved]:
-    """Return what one pass over all files makes of each, parents first."""
+def _round(
+    plan: Plan, tree: Edited, only: frozenset[str] | None, before: dict[str, tuple[Surroundings, Improved]]
+) -> dict[str, Improved]:
+    """Return what one pass over all files makes of each, parents first.
+
+    ``before`` is what it was made of in the last pass: where that is the same again, a second run changes nothing.
+    """
     done: dict[str, Improved] = {}
 
     def edit(path: str, text: str, around: Surroundings) -> str:
@@ -55,7 +61,12 @@ def _round(plan: Plan, tree: Edited, only: frozenset[str] | None) -> dict[str, I
         if at not in tree.texts:
             return text
         if at not in done:
-            done[at] = improved(at, text, around, only)
+            last, result = before.get(at, (None, None))
+            if result is None or last != around or result.text != text:
+                result = improved(at, text, around, only)
+            else:
+                result = Improved(text, (), result.left)
+            done[at], before[at] = result, (around, result)
         return done[at].text
 
     surroundings(plan, tree, edit)

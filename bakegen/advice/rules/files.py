@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bakegen.advice.look import Call, Look, Rule
 from bakegen.advice.model import Finding
@@ -16,7 +17,7 @@ from bakegen.dockerfile.parser import DockerfileError
 from bakegen.dockerfile.references import External, externals
 from bakegen.dockerfile.sources import local_sources
 from bakegen.ignore import IgnoreError, Patterns, hidden
-from bakegen.refs import ImageRef
+from bakegen.refs import ImageRef, is_reference
 
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.\-]*(\[[\w,.\-]*\])?[~=!]?")
 _ALL = frozenset({".", "./", "./.", "/"})
@@ -25,7 +26,7 @@ _ALL = frozenset({".", "./", "./.", "/"})
 def _bases(look: Look) -> Iterator[tuple[External, ImageRef]]:
     """Yield the external images of FROM that are none of the family's."""
     platform = look.around.platforms[0] if look.around.platforms else "linux/amd64"
-    own = {ImageRef.parse(name).context_name for name in look.around.images if _is_reference(name)}
+    own = _context_names(look.around.images)
     try:
         found, _ = externals(look.dockerfile, look.around.args, platform)
     except DockerfileError:
@@ -36,12 +37,9 @@ def _bases(look: Look) -> Iterator[tuple[External, ImageRef]]:
             yield item, ref
 
 
-def _is_reference(text: str) -> bool:
-    try:
-        ImageRef.parse(text)
-    except ValueError:
-        return False
-    return True
+@lru_cache(maxsize=1)  # a family's images are the same for all its files
+def _context_names(images: frozenset[str]) -> frozenset[str]:
+    return frozenset(ImageRef.parse(name).context_name for name in images if is_reference(name))
 
 
 def _place(look: Look, item: External) -> tuple[int, int]:
