@@ -83,8 +83,7 @@ MISSING: dict[str, Rule] = {
         (
             11,
             "cargo",
-            "FROM rust:1.82-bookworm AS build\nCOPY . .\nRUN cargo build --release\n"
-            "FROM debian:bookworm\nCOPY --from=build /target/release/app /app\n",
+            "FROM rust:1.82-bookworm AS build\nCOPY . .\nRUN cargo build -r\nFROM scratch\nCOPY --from=build /target/release/app /app\n",
             (
                 "The registry and the git databases are kept, not `target`: what is built there belongs to the image. No edit is made "
                 "where a later step may need what this one downloads."
