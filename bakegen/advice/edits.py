@@ -41,7 +41,7 @@ class Editor:
         """Return the indentation of the next line of the instruction that has one, else four blanks."""
         text = self.dockerfile.text
         last = self.instruction.source(len(self.instruction.text) - 1)
-        for match in re.finditer(r"\n([ \t]+)(?=[^\s#])", text[line_start:last]):
+        for match in re.finditer(r"\n([ \t]+)(?=[^\s#])", text[line_start : last + 1]):
             return match[1]
         outer = re.match(r"[ \t]*", text[line_start:])
         return (outer[0] if outer else "") + _INDENT

@@ -40,6 +40,8 @@ def verb(paths: tuple[str, ...], form: str, only: str | None, manifest: str | No
     found = [
         f for path, (text, around) in files.items() for f in check(path, text, around) if not rules or f.rule in rules
     ]
+    if not files:
+        click.echo("there is no hand-written Dockerfile in this family", err=True)
     _print(found, form, root)
     if found:
         from bakegen.errors import CheckFailed

@@ -93,6 +93,7 @@ def redirected(look: Look, rule: Rule) -> Iterator[Finding]:
 def late_dependencies(look: Look, rule: Rule) -> Iterator[Finding]:
     """Yield installations of dependencies behind a COPY of all sources."""
     copied: dict[int, int] = {}
+    early: set[tuple[int, str]] = set()  # stages in which a tool has installed ahead of the sources
     for step in look.steps:
         instruction = step.instruction
         local = instruction.name in {"COPY", "ADD"} and not any(f.startswith("--from=") for f in instruction.flags)
@@ -100,10 +101,13 @@ def late_dependencies(look: Look, rule: Rule) -> Iterator[Finding]:
             copied.setdefault(step.stage, instruction.start_line)
         for call in look.calls(step):
             line = next((copied[stage] for stage in step.chain if stage in copied), 0)
-            if line and _lists_dependencies(call):
+            before = any((stage, call.tool.name) in early for stage in step.chain)
+            if not line:
+                early.add((step.stage, call.tool.name))
+            elif not before and _lists_dependencies(call):
                 what = f"{call.words[0]} installs dependencies after line {line} has copied all sources"
                 yield look.finding(rule, look.place(step, call.command), what)
-                copied.pop(step.stage, None)  # once is enough
+                early.add((step.stage, call.tool.name))  # once is enough
 
 
 def _lists_dependencies(call: Call) -> bool:
@@ -124,7 +128,8 @@ def owned_again(look: Look, rule: Rule) -> Iterator[Finding]:
     """Yield recursive changes of owner over what an earlier layer has brought in."""
     brought: dict[int, list[tuple[str, int]]] = {}
     for step in look.steps:
-        if step.instruction.name in {"COPY", "ADD"} and len(step.instruction.values) > 1:
+        owned = any(flag.startswith("--chown=") for flag in step.instruction.flags)
+        if step.instruction.name in {"COPY", "ADD"} and len(step.instruction.values) > 1 and not owned:
             brought.setdefault(step.stage, []).append((_destination(look, step), step.instruction.start_line))
         for command in step.script.commands if step.script else ():
             recursive = any(re.fullmatch(r"-[a-zA-Z]*R[a-zA-Z]*|--recursive", word.raw) for word in command.words[1:])

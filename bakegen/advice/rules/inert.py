@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from bakegen.advice.touch import touches
 from bakegen.dockerfile.parser import Edit
 
 _WHOLE = "/var/lib/apt"
+_SYSTEM = re.compile(r"buster|bullseye|bookworm|trixie|ubuntu[\d.]+|alpine|fedora")
 
 
 def caches(look: Look, step: Step) -> list[MountFlag]:
@@ -236,8 +238,10 @@ def shared(look: Look, rule: Rule) -> Iterator[Finding]:
     for step in look.runs:
         for flag in caches(look, step):
             name = flag.id or flag.target
-            system = step.state.distro or step.state.base
-            user = "" if step.root else (step.state.user.text or "?")
+            match = _SYSTEM.match(step.state.distro)
+            system = match[0] if match else ""
+            wrapped = any(call.wrapped for call in look.calls(step))
+            user = "" if step.root or wrapped else (step.state.user.text or "?")
             other = users.setdefault(name, (system, user, step.instruction.start_line))
             if other[0] and system and other[0] != system:
                 what = f"the cache {name} is shared with line {other[2]}, which stands on {other[0]}, not on {system}"

@@ -63,12 +63,12 @@ def misplaced(look: Look, step: Step, tool: Tool, places: dict[str, str] | Place
 
 
 def looks_like(tool: Tool, target: str) -> bool:
-    """Return whether a directory has the name of a tool's cache."""
-    names = {"npm": (".npm",), "go": ("mod", "go-build"), "cargo": (".cargo", "registry"), "poetry": ("pypoetry",)}
+    """Return whether a directory has the name of a tool's cache; those of cargo and go have several."""
     last = target.rpartition("/")[2]
-    return last in names.get(tool.name, (tool.name,)) and (
-        "cache" in target or last.startswith(".") or tool.name in {"go", "cargo"}
-    )
+    return last in {"npm": {".npm"}, "poetry": {"pypoetry"}}.get(tool.name, {tool.name}) and tool.name not in {
+        "cargo",
+        "go",
+    }
 
 
 def _finding(

@@ -83,7 +83,7 @@ MISSING: dict[str, Rule] = {
         (
             11,
             "cargo",
-            "FROM rust:1.82-bookworm\nCOPY . .\nRUN cargo build --release\n",
+            "FROM rust:1.82-bookworm AS build\nCOPY . .\nRUN cargo build -r\nFROM scratch\nCOPY --from=build /target/release/app /app\n",
             (
                 "The registry and the git databases are kept, not `target`: what is built there belongs to the image. No edit is made "
                 "where a later step may need what this one downloads."
@@ -92,8 +92,8 @@ MISSING: dict[str, Rule] = {
         (
             20,
             "go",
-            "FROM golang:1.23-bookworm\nCOPY . .\nRUN go build -o /app .\n",
-            "Modules and the build cache are kept.",
+            "FROM golang:1.23-bookworm AS build\nCOPY . .\nRUN go build -o /app .\nFROM scratch\nCOPY --from=build /app /app\n",
+            "Modules and the build cache are kept; as for cargo, only where nothing later needs them.",
         ),
         (21, "ccache", "FROM debian:bookworm\nRUN ccache gcc -c a.c\n", "Reported only."),
     )
