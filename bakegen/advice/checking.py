@@ -25,7 +25,10 @@ def check(path: str, text: str, around: Surroundings = _NOTHING) -> tuple[Findin
         what = f"BuildKit would not take it: {error.what}"
         place = (error.line, error.column, error.line, error.column)
         return (Finding(UNREADABLE.id, path, *place, what, UNREADABLE.why, UNREADABLE.fix),)
-    look = Look(path, dockerfile, around)
+    return _findings(Look(path, dockerfile, around))
+
+
+def _findings(look: Look) -> tuple[Finding, ...]:
     found = [finding for search in SEARCHES.values() for finding in search(look)]
     return tuple(sorted(without_ignored(look, found), key=lambda f: (f.line, f.column, f.rule, f.what)))
 
@@ -54,7 +57,7 @@ def improved(path: str, text: str, around: Surroundings = _NOTHING, only: Collec
             refused.clear()
             if len(applied) > _MOST:
                 raise AssertionError(f"{rule} finds no end in {path}")
-    return Improved(look.dockerfile.text, tuple(applied), check(path, look.dockerfile.text, around))
+    return Improved(look.dockerfile.text, tuple(applied), _findings(look))
 
 
 def _parsed(text: str) -> Dockerfile:

@@ -192,8 +192,17 @@ class Look:
         """Return the calls of tools in a step of this file."""
         return self._calls.get(id(step), ())
 
+    @cached_property
+    def _mounts(self) -> dict[int, tuple[MountFlag, ...]]:
+        return {id(step): self._mounted(step) for step in self.steps}
+
     def mounts(self, step: Step) -> tuple[MountFlag, ...]:
-        """Return the mounts of a RUN."""
+        """Return the mounts of a RUN of this file."""
+        return self._mounts.get(id(step), ())
+
+    def _mounted(self, step: Step) -> tuple[MountFlag, ...]:
+        if not any(word.text.startswith("--mount=") for word in step.instruction.command.flags):
+            return ()
         known = step.variables
         found = []
         for word in step.instruction.command.flags:
