@@ -27,8 +27,11 @@ WHOLE = "the file"
 _TIP = "run: bakegen lock"
 
 
-def found(image: PlannedImage, images: Sequence[PlannedImage], family: Family, tree: Tree) -> PlannedImage:
-    """Return an image with what its hand-written Dockerfile names outside of the family; a generated one as it is."""
+def found(image: PlannedImage, names: frozenset[str], tree: Tree) -> PlannedImage:
+    """Return an image with what its hand-written Dockerfile names outside of the family; a generated one as it is.
+
+    ``names`` are those of the family's own images, by ``own_names``.
+    """
     if image.generated:
         return image
     text = dockerfile_text(image, tree)
@@ -42,9 +45,12 @@ def found(image: PlannedImage, images: Sequence[PlannedImage], family: Family, t
         stages = stage_names(dockerfile)
     except DockerfileError as error:
         return replace(image, unclear=(Unclear(WHOLE, error.line, error.column, error.what),))
-    own_names = {*_names(images, family), *(image.bake.contexts if image.bake else ()), image.parent}
+    linked = {*(image.bake.contexts if image.bake else ()), image.parent}
     outside = (
-        item for item in named if own_names.isdisjoint({item.written, ImageRef.parse(item.written).context_name})
+        item
+        for item in named
+        for written in [{item.written, ImageRef.parse(item.written).context_name}]
+        if names.isdisjoint(written) and linked.isdisjoint(written)
     )
     return replace(image, externals=tuple(outside), unclear=tuple(unclear), stages=stages)
 
@@ -56,7 +62,7 @@ def dockerfile_text(image: PlannedImage, tree: Tree) -> str | None:
     return tree.text(image.dockerfile) if image.dockerfile else None
 
 
-def _names(images: Sequence[PlannedImage], family: Family) -> frozenset[str]:
+def own_names(images: Sequence[PlannedImage], family: Family) -> frozenset[str]:
     """Return the names under which the images of the family may stand in FROM."""
     refs = {ref for image in images for ref in references(family, image)}
     return frozenset(ImageRef.parse(ref).context_name for ref in refs if is_reference(ref))

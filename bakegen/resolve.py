@@ -50,7 +50,8 @@ def resolve(family: Family, tree: Tree, lock: Lock | None = None) -> tuple[Plan 
         images, more = _images(family, variants, parents, bases, tree)
         faults += [*more, *checks.together(images)]
         if not faults:
-            images = tuple(external.found(image, images, family, tree) for image in images)
+            names = external.own_names(images, family)
+            images = tuple(external.found(image, names, tree) for image in images)
             faults += external.hidden_parents(images)
             faults += external.unlocked(family, images, lock) if lock else ()
         if lock and not faults:

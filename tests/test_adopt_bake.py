@@ -350,7 +350,7 @@ def test_what_computed_the_values_is_told(tmp_path: Path, client: Mapping[str, s
     assert "x/a:v1" in given_tag.files[BAKE_FILE]
     head = " ".join(line.lstrip("# ") for line in given_tag.files[MANIFEST].splitlines() if line.startswith("#"))
     assert "variables TAG, TOKEN, functions t, inheritance." in head
-    assert "Given with --var: TAG." in head
+    assert "Given with --set: TAG." in head
     assert "docker-metadata-action is a target of its own now" in head
     other = bake(
         one(tmp_path / "o", plain.files[BAKE_FILE]),
@@ -482,8 +482,12 @@ def test_write_and_undo(tmp_path: Path, adopt: Adopt) -> None:
     todo = changes(intake, tmp_path, files)
     write(todo, tmp_path, datetime(2026, 1, 1, tzinfo=UTC))
     assert load(tmp_path).changes() == ()
+    with pytest.raises(ConflictError, match="bakegen has rendered this file"):
+        adopt(tmp_path, BAKE_FILE)
+    one(tmp_path, 'target "b" {}', "other.hcl")
     with pytest.raises(ConflictError, match="there is a manifest already"):
-        changes(adopt(tmp_path, BAKE_FILE, X="1"), tmp_path, files)
+        changes(adopt(tmp_path, "other.hcl"), tmp_path, files)
+    (tmp_path / "other.hcl").unlink()
     undo(tmp_path)
     assert (tmp_path / BAKE_FILE).read_bytes() == original.encode()
     assert [path.name for path in tmp_path.iterdir()] == [BAKE_FILE]
@@ -502,19 +506,24 @@ def test_the_command_line(
     for name, value in client.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(one(tmp_path, 'variable "T" { default = "1" }\ntarget "a" { tags = ["x:${T}"] }'))
-    assert cli.run(["adopt", "--from-bake", BAKE_FILE, "--var", "T=2"]) == 0
+    assert cli.run(["adopt", "--from-bake", BAKE_FILE, "--set", "T=2"]) == 0
     shown = capsys.readouterr()
     assert "+++ b/bakegen.yaml" in shown.out
     assert "x:2" in shown.out
-    assert "nothing written" in shown.err
+    assert "nothing is written" in shown.err
     assert not (tmp_path / MANIFEST).exists()
     assert cli.run(["adopt", "--from-bake", BAKE_FILE, "--write"]) == 0
     assert "wrote bakegen.yaml\nwrote docker-bake.hcl\n" in capsys.readouterr().err
     assert cli.run(["render", "--check"]) == 0
     assert cli.run(["adopt", "--from-bake", BAKE_FILE, "--write"]) == 4
-    assert cli.run(["adopt"]) == 2
     assert cli.run(["adopt", "--from-bake", "a", "--from-compose", "b"]) == 2
-    assert cli.run(["adopt", "--from-bake", "a", "--var", "x"]) == 2
+    assert cli.run(["adopt", "--from-bake", "a", "--only", "BG012"]) == 2
+    assert cli.run(["adopt", "--undo"]) == 0
+    assert not (tmp_path / MANIFEST).exists()
+    capsys.readouterr()
+    assert cli.run(["adopt", "--from-bake", BAKE_FILE, "--json"]) == 0
+    assert "x:1" in json.loads(capsys.readouterr().out)["files"][MANIFEST]
+    assert cli.run(["adopt", "--from-bake", "a", "--set", "x"]) == 2
 
 
 def test_a_build_is_told_what_the_bake_file_says(project: Path, client: Mapping[str, str], adopt: Adopt) -> None:

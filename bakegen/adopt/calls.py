@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bakegen.adopt.model import Call, Command, Found, Use
-from bakegen.adopt.shell import joined
+from bakegen.adopt.shell_words import joined
 from bakegen.adopt.variables import known, unknowns
 from bakegen.errors import Problem, Where
 from bakegen.tree import Tree

@@ -78,6 +78,9 @@ def from_bake(
     EngineError without buildx.
     """
     texts = [_text(file) for file in files]
+    if ours := [str(file) for file, text in zip(files, texts, strict=True) if is_ours(text)]:
+        tip = "change the manifest and render; `bakegen adopt --undo` gives back what stood here before an adoption"
+        raise ConflictError(Problem("bakegen has rendered this file", Where(ours[0]), next=tip))
     compose, env = asked.compose, asked.environment
     base = files[0].resolve().parent if compose else root
     if compose and any(file.resolve().parent != base for file in files):
@@ -159,14 +162,14 @@ def _lost(texts: Sequence[str], found: BakeFile, asked: Asked) -> Iterator[str]:
     if words:
         yield f"Values are what they were computed to; what computed them is not here: {', '.join(words)}."
     if asked.variables:
-        yield f"Given with --var: {_names(sorted(asked.variables))}."
+        yield f"Given with --set: {_names(sorted(asked.variables))}."
     if "docker-metadata-action" in found.targets:
         yield "docker-metadata-action is a target of its own now: what CI gives to it reaches no other."
 
 
 def _unused(found: BakeFile, asked: Asked) -> Iterator[str]:
     if names := [name for name in found.variables if name in asked.env and name not in asked.environment]:
-        yield f"set in the environment, and not used: {_names(names)}; --var NAME=VALUE takes a value in"
+        yield f"set in the environment, and not used: {_names(names)}; --set NAME=VALUE takes a value in"
 
 
 def _no_secrets(found: BakeFile, env_file: Path, asked: Asked) -> None:
@@ -183,7 +186,7 @@ def _no_secrets(found: BakeFile, env_file: Path, asked: Asked) -> None:
             )
             if name:
                 what = f"{name} of .env would stand in the manifest, as the build argument {argument} of {target}"
-                tip = f"make it a secret of the build; or, if it is none, give its value with --var {name}=VALUE"
+                tip = f"make it a secret of the build; or, if it is none, give its value with --set {name}=VALUE"
                 problems.append(Problem(what, Where(str(env_file)), next=tip))
     if problems:
         raise ManifestError(*problems)

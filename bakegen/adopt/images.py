@@ -48,6 +48,7 @@ def drafts(  # noqa: PLR0913, PLR0917 - what is known comes from six places
             made.take(call)
     uses = tuple(uses)
     made.alias(uses)
+    made.confirm(uses)
     built = {draft.dockerfile for draft in made.drafts}
     for item in dockerfiles:
         if item.path not in built:
@@ -121,6 +122,15 @@ class _Maker:
             draft = self.owner.get(_key(source)) if source else None
             if draft and new and self.owner.setdefault(_key(new), draft) is draft:
                 draft.tags.setdefault(new, []).append(use.where)
+
+    def confirm(self, uses: Iterable[Use]) -> None:
+        """Note where else an image's name is written: what runs it."""
+        for use in (use for use in uses if not use.source):
+            tag = self.settler.settled(use.reference, use.where)
+            draft = self.owner.get(_key(tag)) if tag else None
+            if draft:
+                written = next(own for own in draft.tags if _key(own) == _key(tag))
+                draft.tags[written].append(use.where)
 
 
 def _stage(name: str) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
 
-from bakegen.advice import Finding, Improved, State, Surroundings, improved
-from bakegen.advice.state import handed_down
-from bakegen.dockerfile.parser import DockerfileError, parse
-from bakegen.dockerfile.references import externals
-from bakegen.family import Family
-from bakegen.plan import Plan, PlannedImage, references
-from bakegen.refs import ImageRef
-from bakegen.tree import Tree
+from bakegen.advice import Finding, Improved, Surroundings, improved
+from bakegen.plan import Plan
+from bakegen.surroundings import surroundings
+from bakegen.tree import Kind, Tree
+
+#: Passes over all files; each edit can make another certain, up and down a chain of images.
+_ROUNDS = 6
 
 
 @dataclass(slots=True)
@@ -28,113 +27,87 @@ class Outcome:
 def improve(plan: Plan, exact: Tree, real: Mapping[str, str], only: frozenset[str] | None = None) -> Outcome:
     """Return what the rules make of a plan's hand-written Dockerfiles.
 
-    ``exact`` gives texts to the byte, ``real`` where each path leads, links followed. A Dockerfile that several images
-    share gets the edits that are right for all of them. What a parent's edits change, such as a variable that is gone,
-    counts for its children.
+    ``exact`` gives texts to the byte, ``real`` where each path leads, links followed. It goes over all of them until
+    nothing changes any more: a variable can leave a parent once the children have their mounts, and what is gone from a
+    parent counts for its children.
     """
-    return _Improver(plan, exact, real, only).run()
+    written = {image.dockerfile for image in plan.images if not image.generated and image.dockerfile}
+    texts = {real.get(path, path): text for path in written if (text := exact.text(path)) is not None}
+    outcome = Outcome()
+    before: dict[str, tuple[Surroundings, Improved]] = {}
+    for _ in range(_ROUNDS):
+        done = _round(plan, Edited(exact, texts, real), only, before)
+        outcome.applied += [finding for result in done.values() for finding in result.applied]
+        outcome.left = [finding for result in done.values() for finding in result.left]
+        changed = {path: result.text for path, result in done.items() if result.text != texts[path]}
+        texts |= changed
+        if not changed:
+            break
+    outcome.texts = {path: text for path, text in texts.items() if text != exact.text(path)}
+    return outcome
 
 
-class _Improver:
-    def __init__(self, plan: Plan, exact: Tree, real: Mapping[str, str], only: frozenset[str] | None) -> None:
-        self.plan, self.exact, self.real, self.only = plan, exact, real, only
-        own = [image for image in plan.images if not image.generated and image.dockerfile]
-        self.texts = {image.dockerfile: text for image in own if (text := exact.text(image.dockerfile)) is not None}
-        self.images = [image for image in own if image.dockerfile in self.texts]
-        self.names = _names(plan.family, plan.images)
-        self.states: dict[str, State] = {}
-        self.outcome = Outcome()
+def _round(
+    plan: Plan, tree: Edited, only: frozenset[str] | None, before: dict[str, tuple[Surroundings, Improved]]
+) -> dict[str, Improved]:
+    """Return what one pass over all files makes of each, parents first.
 
-    def run(self) -> Outcome:
-        done: dict[str, Improved] = {}
-        for image in self.images:
-            path = self.real.get(image.dockerfile, image.dockerfile)
-            if path not in done:
-                sharing = [i for i in self.images if self.real.get(i.dockerfile, i.dockerfile) == path]
-                done[path] = self._shared(path, self.texts[image.dockerfile], sharing)
-            self._hand_down(image, path, done[path].text)
-        for path, result in done.items():
-            if result.text != self.exact.text(path):
-                self.outcome.texts[path] = result.text
-            self.outcome.applied += result.applied
-            self.outcome.left += result.left
-        return self.outcome
+    ``before`` is what it was made of in the last pass: where that is the same again, a second run changes nothing.
+    """
+    done: dict[str, Improved] = {}
 
-    def _shared(self, path: str, text: str, images: Sequence[PlannedImage]) -> Improved:
-        """Return what the rules make of a file for all images that are built from it."""
-        arounds = [self._around(image) for image in images]
-        results = [improved(path, text, around, self.only) for around in arounds]
-        first = results[0]
-        if all(result.text == first.text for result in results):
-            return first
-        agreed = frozenset(
-            rule
-            for rule in {finding.rule for result in results for finding in result.applied}
-            if len({improved(path, text, around, frozenset({rule})).text for around in arounds}) == 1
-        )
-        edited = improved(path, text, arounds[0], agreed)
-        rest = [f for result in results for f in (*result.applied, *result.left) if f.rule not in agreed]
-        return Improved(edited.text, edited.applied, tuple(dict.fromkeys((*edited.left, *rest))))
+    def edit(path: str, text: str, around: Surroundings) -> str:
+        at = tree.real.get(path, path)
+        if at not in tree.texts:
+            return text
+        if at not in done:
+            last, result = before.get(at, (None, None))
+            if result is None or last != around or result.text != text:
+                result = improved(at, text, around, only)
+            else:
+                result = Improved(text, (), result.left)
+            done[at], before[at] = result, (around, result)
+        return done[at].text
 
-    def _around(self, image: PlannedImage) -> Surroundings:
-        children = [other for other in self.images if image.name in other.parents]
-        return Surroundings(
-            parents=self._parents(image),
-            args=dict(image.args),
-            platforms=image.platforms,
-            ignore=self._ignore(image),
-            images=frozenset(self.names),
-            children=tuple(dict.fromkeys(self.texts[child.dockerfile] for child in children)),
-        )
-
-    def _parents(self, image: PlannedImage) -> dict[str, State]:
-        """Return what the images hand down that a Dockerfile names, by all names that it may have for them."""
-        found: dict[str, State] = {}
-        linked = dict(image.bake.contexts) if image.bake else {}
-        for name, target in linked.items():
-            parent = target.removeprefix("target:")
-            if parent != target and parent in self.states:
-                found[name] = self.states[parent]
-        for written in self._written(image):
-            owner = self.names.get(ImageRef.parse(written).context_name)
-            if owner in self.states:
-                found[written] = self.states[owner]
-        if image.parent in self.states:
-            found[image.parent] = self.states[image.parent]
-        return found
-
-    def _written(self, image: PlannedImage) -> list[str]:
-        platform = image.platforms[0] if image.platforms else "linux/amd64"
-        try:
-            return [
-                item.written for item in externals(parse(self.texts[image.dockerfile]), dict(image.args), platform)[0]
-            ]
-        except DockerfileError:
-            return []
-
-    def _ignore(self, image: PlannedImage) -> tuple[str, ...] | None:
-        """Return the lines of the .dockerignore that holds for an image: its own, or that of its context."""
-        for path in (f"{image.dockerfile}.dockerignore", posixpath.join(image.context, ".dockerignore")):
-            text = self.exact.text(path) if self.exact.kind(path) == "file" else None
-            if text is not None:
-                return tuple(text.splitlines())
-        return None
-
-    def _hand_down(self, image: PlannedImage, path: str, text: str) -> None:
-        target = (image.bake.target or "") if image.bake else ""
-        try:
-            self.states[image.name] = handed_down(parse(text), path, self._around(image), target)
-        except DockerfileError:
-            self.states.pop(image.name, None)
+    surroundings(plan, tree, edit)
+    return done
 
 
-def _names(family: Family, images: Sequence[PlannedImage]) -> dict[str, str]:
-    """Return the images of a family by the names under which BuildKit looks them up."""
-    found: dict[str, str] = {}
-    for image in images:
-        for reference in references(family, image):
-            try:
-                found[ImageRef.parse(reference).context_name] = image.name
-            except ValueError:
-                continue  # bake takes any text for a tag
-    return found
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A tree in which some files have other texts, by where they really are."""
+
+    under: Tree
+    texts: Mapping[str, str]
+    real: Mapping[str, str] = field(default_factory=dict)
+
+    def kind(self, path: str) -> Kind:
+        """Return what stands at ``path``."""
+        return "file" if self._at(path) in self.texts else self.under.kind(path)
+
+    def glob(self, pattern: str) -> tuple[str, ...]:
+        """Return the paths that match ``pattern``."""
+        return self.under.glob(pattern)
+
+    def text(self, path: str) -> str | None:
+        """Return the text of a file."""
+        return self.texts.get(self._at(path)) if self._at(path) in self.texts else self.under.text(path)
+
+    def _at(self, path: str) -> str:
+        return self.real.get(path, path)
+
+
+def as_before(findings: Iterable[Finding], old: Mapping[str, str], new: Mapping[str, str]) -> list[Finding]:
+    """Return findings of edited texts with the lines that they have in the texts as they still are."""
+    lines: dict[str, dict[int, int]] = {}
+    for path, text in new.items():
+        matcher = SequenceMatcher(None, old[path].split("\n"), text.split("\n"), autojunk=False)
+        lines[path] = {}
+        for _, start, end, first, last in matcher.get_opcodes():
+            lines[path] |= {n + 1: min(start + n - first, max(end - 1, start)) + 1 for n in range(first, last)}
+    nowhere: dict[int, int] = {}
+    return [
+        replace(one, line=at.get(one.line, one.line), end_line=at.get(one.end_line, one.end_line))
+        for one in findings
+        for at in [lines.get(one.path, nowhere)]
+    ]

@@ -39,9 +39,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What an undo did: paths that hold again what they held, and those that were changed since and stay."""
+    """What an undo did: paths that hold again what they held or are gone again, and those that were changed and stay."""
 
     restored: tuple[str, ...]
+    removed: tuple[str, ...]
     kept: tuple[Problem, ...]
     earlier: int = 0
 
@@ -120,18 +121,19 @@ def undo(root: Path) -> Undone:
     journal = found[-1]
     entries, process = _read(journal)
     restored: list[str] = []
+    removed: list[str] = []
     kept: list[Problem] = []
     for entry in entries:
         _sweep(root / entry.path, process)
-        problem = _restore(root, journal, entry)
-        if problem is not None:
-            kept.append(problem)
-        else:
-            restored.append(entry.path)
+        done = _restore(root, journal, entry)
+        if isinstance(done, Problem):
+            kept.append(done)
+        elif done:
+            (removed if entry.before is None else restored).append(entry.path)
     if not kept:
         shutil.rmtree(journal)
         tidy(root)
-    return Undone(tuple(restored), tuple(kept), len(found) - 1)
+    return Undone(tuple(restored), tuple(removed), tuple(kept), len(found) - 1)
 
 
 def _read(journal: Path) -> tuple[list[Entry], int]:
@@ -146,28 +148,28 @@ def _read(journal: Path) -> tuple[list[Entry], int]:
         raise ConflictError(Problem(what, Where(str(journal / "journal.json")), next=tip)) from None
 
 
-def _restore(root: Path, journal: Path, entry: Entry) -> Problem | None:
-    """Put one path back; return what keeps it from that."""
+def _restore(root: Path, journal: Path, entry: Entry) -> Problem | bool:
+    """Put one path back; return whether there was a need to, or what keeps it from that."""
     path = root / entry.path
     try:
-        now = path.read_bytes() if path.exists() else None
+        now = path.read_bytes() if os.path.lexists(path) else None
         state = None if now is None else _hash(now)
         if state == entry.before:
-            return None
+            return False
         ours = now is not None and entry.before is None and is_ours(now.decode(errors="replace"))
         if state != entry.after and not ours:
             where = f"what it held before is in {(journal / entry.kept).relative_to(root)}" if entry.kept else ""
             return Problem("it was changed since the adoption, and stays as it is", Where(entry.path), where)
         if entry.kept is None:
             path.unlink()
-            return None
+            return True
         data = (journal / entry.kept).read_bytes()
         if _hash(data) != entry.before:
             return Problem("the kept original is damaged; the file stays as it is", Where(entry.path))
         _replace(path, data, entry.mode)
     except OSError as error:
         return Problem(f"it cannot be put back: {(error.strerror or str(error)).lower()}", Where(entry.path))
-    return None
+    return True
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:

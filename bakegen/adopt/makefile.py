@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from bakegen.adopt.model import Command
-from bakegen.adopt.shell import Script, commands
+from bakegen.adopt.shell import commands
+from bakegen.adopt.shell_words import Script
 from bakegen.adopt.variables import left_open
 
 _ASSIGN = re.compile(r"(?:export\s+|override\s+)*([A-Za-z_][\w.-]*)\s*(\?=|:{0,3}=|\+=|!=)\s*(.*)")

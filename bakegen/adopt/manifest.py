@@ -94,13 +94,18 @@ def _bake(image: AdoptedImage, firsts: Mapping[str, tuple[str, ...]]) -> dict[st
 
 
 def written(data: Mapping[str, Any]) -> str:
-    """Return plain values as YAML, parts and images set apart by empty lines."""
+    """Return plain values as YAML; what takes several lines stands apart."""
     lines = [HEAD.rstrip("\n")]
     for key, value in data.items():
-        if key == "images":
-            lines += ["", "images:"]
-            for name, fields in value.items():
-                lines += [*([""] if lines[-1] != "images:" else []), *yaml_lines({name: fields}, "  ")]
-        else:
-            lines += [*([""] if isinstance(value, Mapping) else []), *yaml_lines({key: value})]
+        if not isinstance(value, Mapping):
+            lines += yaml_lines({key: value})
+            continue
+        lines += ["", f"{key}:"]
+        tall = False
+        for name, inner in value.items():
+            block = list(yaml_lines({name: inner}, "  "))
+            if (len(block) > 1 or tall) and not lines[-1].endswith(f"{key}:"):
+                lines.append("")
+            tall = len(block) > 1
+            lines += block
     return "\n".join(lines) + "\n"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bakegen import graph
 from bakegen.adopt import compose, names
+from bakegen.adopt.arguments import needed
 from bakegen.adopt.discover import Readable
 from bakegen.adopt.images import Draft, drafts, name_all
 from bakegen.adopt.model import AdoptedImage, Adoption, Call, Discovery, Fact
@@ -34,15 +34,16 @@ def planned(
     by_path = {item.path: item for item in readable}
     links, more = linked(made, by_path)
     bases = _bases(links, {draft.name for draft in made})
+    for draft in made:
+        draft.args = needed(draft, by_path[draft.dockerfile].parsed)
     images = [_image(draft, links, bases) for draft in made]
     tags = [tag for draft in made for tag in draft.tags]
-    parents = {image.name: image.parents for image in images}
-    ordered = {name: n for n, name in enumerate(_read_order(parents))}
+    order = _read_order(images)
     return Adoption(
         family=names.valid(top.lower()),
         registry=registry_of(tags),
         tag=common_tag(tags),
-        images=tuple(sorted((_targeted(i, images) for i in images), key=lambda i: ordered[i.name])),
+        images=tuple(_targeted(image, images) for image in order),
         bases=tuple(sorted((name, ref) for ref, name in bases.items())),
         notes=tuple(dict.fromkeys([*found.notes, *settler.problems(), *notes, *more])),
     )
@@ -61,19 +62,25 @@ def _values(readable: Iterable[Readable], given: Mapping[str, str]) -> dict[str,
     return told | {name: (value, "") for name, value in given.items()}
 
 
-def _read_order(parents: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the names so that one reads from parents to children, families of images together."""
-    children: dict[str, list[str]] = {}
-    for name in graph.order(parents):
-        children.setdefault(parents[name][0] if parents[name] else "", []).append(name)
-    order: dict[str, None] = {}
+def _read_order(images: Sequence[AdoptedImage]) -> list[AdoptedImage]:
+    """Return the images so that one reads from parents to children, else in the order in which they were built."""
+    children: dict[str, list[AdoptedImage]] = {}
+    for image in images:
+        children.setdefault(image.parents[0] if image.parents else "", []).append(image)
+    order: dict[str, AdoptedImage] = {}
+    late: dict[str, AdoptedImage] = {}
     queue = list(reversed(children.get("", [])))
     while queue:
-        name = queue.pop()
-        if all(parent in order for parent in parents[name]):
-            order[name] = None
-            queue += reversed(children.get(name, []))
-    return [*order, *(name for name in graph.order(parents) if name not in order)]
+        image = queue.pop()
+        if not all(parent in order for parent in image.parents):
+            late[image.name] = image  # it stands on one that comes later as well
+            continue
+        order[image.name] = image
+        ready = [other for other in late.values() if all(parent in order for parent in other.parents)]
+        for other in ready:
+            del late[other.name]
+        queue += [*reversed(children.get(image.name, [])), *ready]
+    return list(order.values())
 
 
 def _bases(links: Mapping[str, Links], taken: Iterable[str]) -> dict[str, str]:
@@ -97,11 +104,11 @@ def _image(draft: Draft, links: Mapping[str, Links], bases: Mapping[str, str]) -
         places = dict.fromkeys(str(where) for wheres in draft.tags.values() for where in wheres)
         why.setdefault("tags", ", ".join(places))
     if draft.calls:
-        why.setdefault("dockerfile", str(draft.built_at))
+        why.setdefault("dockerfile", ", ".join(dict.fromkeys(str(call.where) for call in draft.calls)))
         if draft.args:
             why.setdefault("args", _tellers(draft.calls))
     if link.where:
-        why["from"] = str(link.where)
+        why["from"] = f"{link.where.path}:{link.where.line}"
     base = link.base and bases[link.base]
     return AdoptedImage(
         name=draft.name,

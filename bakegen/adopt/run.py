@@ -7,28 +7,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bakegen import files
 from bakegen.adopt import journal
 from bakegen.adopt.discover import readable, sort_out
-from bakegen.adopt.improve import Outcome, improve
+from bakegen.adopt.improve import Edited, Outcome, as_before, improve
 from bakegen.adopt.listing import Listing, listing
 from bakegen.adopt.manifest import manifest
 from bakegen.adopt.model import Adoption
 from bakegen.adopt.plan import planned
 from bakegen.adopt.told import told
+from bakegen.advice import Finding
 from bakegen.engine import git
 from bakegen.errors import ConflictError, FilesError, Problem, UsageError, Where
-from bakegen.family.load import Manifest
 from bakegen.files import Change, DiskTree, ExactTree
 from bakegen.lock import LOCK
 from bakegen.project import MANIFEST, Project, load
 from bakegen.render import BAKE_FILE, IGNORE_FILE
-from bakegen.tree import Kind, Once, Tree
-
-if TYPE_CHECKING:
-    from bakegen.registry.client import Registry
+from bakegen.tree import Once
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +52,11 @@ class Work:
         """The changes of Dockerfiles: what a diff is shown of."""
         return tuple(change for change in self.changes if change.path in self.outcome.texts)
 
-
-@dataclass(frozen=True, slots=True)
-class Overlay:
-    """A tree in which some files have other texts, or exist at all."""
-
-    under: Tree
-    texts: Mapping[str, str]
-
-    def kind(self, path: str) -> Kind:
-        """Return what stands at ``path``."""
-        return "file" if path in self.texts else self.under.kind(path)
-
-    def glob(self, pattern: str) -> tuple[str, ...]:
-        """Return the paths that match ``pattern``."""
-        return self.under.glob(pattern)
-
-    def text(self, path: str) -> str | None:
-        """Return the text of a file."""
-        return self.texts[path].removeprefix("\ufeff") if path in self.texts else self.under.text(path)
+    @property
+    def left_before(self) -> list[Finding]:
+        """The findings left to a person, at the lines that they have as long as nothing is written."""
+        old = {change.path: change.old or "" for change in self.dockerfiles}
+        return as_before(self.outcome.left, old, self.outcome.texts)
 
 
 def work(root: Path, asked: Asked) -> Work:
@@ -85,23 +67,24 @@ def work(root: Path, asked: Asked) -> Work:
     """
     listed = listing(root)
     if os.path.lexists(root / MANIFEST):
-        project, adoption, notes = load(root), None, tuple(_strangers(root, listed, asked))
+        project, adoption, text = load(root), None, ""
+        notes = tuple(_strangers(project, listed, asked))
     else:
-        project, adoption = _fresh(root, listed, asked)
+        project, adoption, text = _fresh(root, listed, asked)
         notes = adoption.notes
     exact = Once(ExactTree(root))
     real = {image.dockerfile: files.resolved(root, image.dockerfile) for image in project.plan().images}
     outcome = improve(project.plan(), exact, real, asked.only)
-    edited = {path: text for path, at in real.items() if (text := outcome.texts.get(at)) is not None}
-    project = replace(project, tree=Overlay(DiskTree(root), edited))
-    changes = [Change(path, exact.text(path), text) for path, text in sorted(outcome.texts.items())]
+    edited = {path: text.removeprefix("\ufeff") for path, text in outcome.texts.items()}
+    project = replace(project, tree=Edited(DiskTree(root), edited, real))
+    changes = [Change(path, exact.text(path), new) for path, new in sorted(outcome.texts.items())]
     if adoption is not None:
-        changes.append(Change(MANIFEST, None, _text(project)))
-    rendered = project.changes() if adoption is not None or (root / BAKE_FILE).exists() else ()
+        changes.append(Change(MANIFEST, None, text))
+    rendered = project.changes() if changes else ()
     return Work(root, project, adoption, outcome, (*changes, *rendered), notes)
 
 
-def _fresh(root: Path, listed: Listing, asked: Asked) -> tuple[Project, Adoption]:
+def _fresh(root: Path, listed: Listing, asked: Asked) -> tuple[Project, Adoption, str]:
     """Return the project that a repository without a manifest becomes."""
     tree = Once(DiskTree(root))
     paths = sort_out(listed.paths, asked.skip)
@@ -113,8 +96,7 @@ def _fresh(root: Path, listed: Listing, asked: Asked) -> tuple[Project, Adoption
     adoption = planned(told(paths, listed.paths, tree, problems), found, tree, _top(root), asked.given)
     keeps_ignore = (root / IGNORE_FILE).exists() or all(image.context != "." for image in adoption.images)
     text, made = manifest(adoption, dockerignore=not keeps_ignore)
-    del text
-    return Project(root, made, None), adoption
+    return Project(root, made), adoption, text
 
 
 def _free_for_bake(root: Path) -> None:
@@ -129,17 +111,37 @@ def _top(root: Path) -> str:
     return root.resolve().name or "family"
 
 
-def _text(project: Project) -> str:
-    return project.manifest.source.text if hasattr(project.manifest.source, "text") else ""
-
-
-def _strangers(root: Path, listed: Listing, asked: Asked) -> Iterator[Problem]:
+def _strangers(project: Project, listed: Listing, asked: Asked) -> Iterator[Problem]:
     """Yield the Dockerfiles that a manifest which is already there does not name."""
-    project = load(root)
     known = {image.dockerfile for image in project.plan().images}
-    found, problems = readable(sort_out(listed.paths, asked.skip), Once(DiskTree(root)))
+    found, problems = readable(sort_out(listed.paths, asked.skip), Once(DiskTree(project.root)))
     yield from problems
     for item in found:
         if item.path not in known:
             tip = f"add an image with 'dockerfile: {item.path}' to {MANIFEST}"
             yield Problem("no image of the manifest is built from it", Where(item.path), next=tip)
+
+
+def check_clean(done: Work, *, force: bool) -> Problem | None:
+    """Return what a user should know of version control before files change; raise a ConflictError for a dirty tree."""
+    found = git.dirty(done.root, [change.path for change in done.changes])
+    if found is None:
+        return Problem("git does not keep this directory: only `bakegen adopt --undo` takes back what is written")
+    if found and not force:
+        shown = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")  # noqa: PLR2004
+        what = f"there are changes that are not committed: {shown}"
+        raise ConflictError(
+            Problem(what, next="commit or stash them, so that the edits can be told apart; or: --force")
+        )
+    return None
+
+
+def write(done: Work, now: datetime) -> None:
+    """Make all changes, none of them before the originals are kept; a file that is not what was read is a FilesError."""
+    exact = ExactTree(done.root)
+    for change in done.changes:
+        if change.path in done.outcome.texts and exact.text(change.path) != change.old:
+            what = "another program has changed this file meanwhile"
+            raise FilesError(Problem(what, Where(change.path), "nothing was written", "run the command again"))
+    journal.record(done.root, done.changes, now, later=[LOCK])
+    files.apply(done.root, done.changes)

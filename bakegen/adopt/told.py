@@ -10,19 +10,24 @@ from bakegen.adopt.calls import builds
 from bakegen.adopt.compose import read_compose
 from bakegen.adopt.discover import Paths
 from bakegen.adopt.model import Discovery, Found
-from bakegen.adopt.shell import Script
+from bakegen.adopt.shell_words import Script
 from bakegen.adopt.workflow import read_workflow
 from bakegen.errors import Problem, Where
 from bakegen.tree import Tree
 
 _MAX_SCRIPT = 1_000_000  # characters; more is no build script
+#: Of two builds of one image, the first is taken: what is most alike on all machines comes first.
+_ORDER = ("shell", "make", "powershell", "batch")
 _MENTIONS = ("docker", "podman", "buildah", "nerdctl")
 
 
 def told(paths: Paths, listed: Sequence[str], tree: Tree, problems: Iterable[Problem]) -> Discovery:
     """Return what compose files, scripts and workflows tell; ``problems`` is what the Dockerfiles already gave rise to."""
     found = [read_compose(paths.compose, frozenset(listed), tree)]
-    found += [_script(path, language, listed, tree) for path, language in paths.scripts]
+    found += [
+        _script(path, language, listed, tree)
+        for path, language in sorted(paths.scripts, key=lambda one: _ORDER.index(one[1]))
+    ]
     found += [read_workflow(path, listed, tree, _reader(tree)) for path in paths.workflows]
     notes = [*problems, *(problem for one in found for problem in one.notes)]
     for path in paths.bake:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bakegen.adopt.model import Command
-from bakegen.adopt.shell import Script, joined
+from bakegen.adopt.shell_words import Script, joined
 from bakegen.adopt.variables import left_open
 from bakegen.errors import Where
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from bakegen.adopt.calls import Options, builds, described, placed
 from bakegen.adopt.model import Call, Found, Use
-from bakegen.adopt.shell import Script, commands
+from bakegen.adopt.shell import commands
+from bakegen.adopt.shell_words import Script
 from bakegen.adopt.variables import known, left_open
 from bakegen.errors import ManifestError, Problem, Where
 from bakegen.family.source import Source, parse

@@ -41,7 +41,7 @@ class Editor:
         """Return the indentation of the next line of the instruction that has one, else four blanks."""
         text = self.dockerfile.text
         last = self.instruction.source(len(self.instruction.text) - 1)
-        for match in re.finditer(r"\n([ \t]+)(?=[^\s#])", text[line_start:last]):
+        for match in re.finditer(r"\n([ \t]+)(?=[^\s#])", text[line_start : last + 1]):
             return match[1]
         outer = re.match(r"[ \t]*", text[line_start:])
         return (outer[0] if outer else "") + _INDENT
@@ -67,8 +67,12 @@ class Editor:
 
     def word(self, word: ShellWord) -> Range:
         """Return the stretch of the logical line that a word takes, with the blanks that part it from its neighbours."""
-        base, line = self.instruction.command.start, self.instruction.text
-        start, end = base + word.start, base + word.end
+        base = self.instruction.command.start
+        return self.spaced(base + word.start, base + word.end)
+
+    def spaced(self, start: int, end: int) -> Range:
+        """Return a stretch of the logical line with the blanks that part it from its neighbours."""
+        line = self.instruction.text
         first, last = _Lines(self.dockerfile.text, self.instruction).around(start)
         if not line[first:start].strip():  # first on its line: what is behind it moves up
             while end < last and line[end].isspace():

@@ -12,7 +12,7 @@ from bakegen.advice.edits import Editor
 from bakegen.advice.model import Finding, Surroundings, Value
 from bakegen.advice.state import Step, steps
 from bakegen.advice.tools import TOOLS, Places, Tool
-from bakegen.dockerfile.bash import ShellCommand
+from bakegen.dockerfile.bash import ShellCommand, ShellWord
 from bakegen.dockerfile.caches import expanded, fields
 from bakegen.dockerfile.parser import Dockerfile, Edit, Instruction
 from bakegen.dockerfile.words import Word
@@ -134,12 +134,16 @@ def _call(command: ShellCommand, env: dict[str, str | None], origins: dict[str, 
     for tool in TOOLS:
         if tool.fetches(rest):
             at = command.words[offset + 1 :]
-            hidden = any(
-                not isinstance(w.pieces[0], str) or (w.text is None and w.raw[:1] in "-$\"'") for w in at if w.pieces
-            )
+            hidden = any(_may_be_option(word) for word in at)
             seen = {**origins, **{name: Value(text) for name, text in own.items()}}
             return Call(tool, command, tuple(rest), {**env, **own}, seen, hidden, wrapped, offset)
     return None
+
+
+def _may_be_option(word: ShellWord) -> bool:
+    """Return whether a variable may make a word an option, or several words."""
+    first = next((piece for piece in word.pieces if piece != ""), "")
+    return not isinstance(first, str) or (word.text is None and first.startswith("-"))
 
 
 def _unwrapped(words: Sequence[str], own: dict[str, str | None]) -> tuple[int, bool]:
@@ -188,8 +192,17 @@ class Look:
         """Return the calls of tools in a step of this file."""
         return self._calls.get(id(step), ())
 
+    @cached_property
+    def _mounts(self) -> dict[int, tuple[MountFlag, ...]]:
+        return {id(step): self._mounted(step) for step in self.steps}
+
     def mounts(self, step: Step) -> tuple[MountFlag, ...]:
-        """Return the mounts of a RUN."""
+        """Return the mounts of a RUN of this file."""
+        return self._mounts.get(id(step), ())
+
+    def _mounted(self, step: Step) -> tuple[MountFlag, ...]:
+        if not any(word.text.startswith("--mount=") for word in step.instruction.command.flags):
+            return ()
         known = step.variables
         found = []
         for word in step.instruction.command.flags:

@@ -89,7 +89,7 @@ def _refused(error: str, files: Sequence[Path]) -> Exception:
     what = str(found.problems[0].what)
     tip = "this is what `docker buildx bake --print` says of it: mend the file, or give it with those it is made for"
     if "failed to stat" in what:
-        tip = "bake looks for secrets even to print: make the file, empty if need be, or give the variable with --var NAME=x"
+        tip = "bake looks for secrets even to print: make the file, empty if need be, or give the variable with --set NAME=x"
     if "ssh agent" in what or "agent config" in what:
         tip = "bake looks for the SSH agent even to print: start one (eval $(ssh-agent)), and run this again"
     return ManifestError(Problem(what, Where(", ".join(map(str, files))), next=tip))

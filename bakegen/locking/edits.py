@@ -69,8 +69,9 @@ def in_place(plan: Plan, before: Lock, lock: Lock, tree: Tree) -> InPlace:
 
 def _items(plan: Plan, tree: Tree) -> Iterator[tuple[PlannedImage, External]]:
     """Yield what hand-written Dockerfiles name, with spans in their exact texts."""
+    names = external.own_names(plan.images, plan.family)
     for image in plan.images:
-        for item in external.found(image, plan.images, plan.family, tree).externals:
+        for item in external.found(image, names, tree).externals:
             yield image, item
 
 
