@@ -434,7 +434,7 @@ def test_what_compose_takes_from_env_files(tmp_path: Path, adopt: Adopt) -> None
     [
         ("", "couldn't find a bake definition"),
         ('variable "x" {}', "there is no target in it"),
-        ('target "a" {\n  tags = [unknown]\n}', "2,11-18"),
+        ('target "a" {\n  tags = [unknown]\n}', "docker-bake.hcl:2,11-18: "),
         ('target "-a" {}', "cannot be called so in a manifest"),
         ('target "a" { secret = ["id=x,src=nowhere"] }', "make the file, empty if need be"),
         ('target "a" { ssh = ["default"] }', "looks for the SSH agent"),
@@ -498,6 +498,13 @@ def test_another_bake_file_stays(tmp_path: Path, adopt: Adopt) -> None:
     files = [one(tmp_path, 'target "a" {}', "other.hcl") / "other.hcl"]
     with pytest.raises(ConflictError, match="hand-written, and stays"):
         changes(adopt(tmp_path, "other.hcl"), tmp_path, files, force=True)
+
+
+def test_links_stay(tmp_path: Path, adopt: Adopt) -> None:
+    file = one(tmp_path, 'target "a" {}', "real.hcl") / "real.hcl"
+    (tmp_path / BAKE_FILE).symlink_to(file)
+    with pytest.raises(ConflictError, match="this is a link"):
+        changes(adopt(tmp_path, BAKE_FILE), tmp_path, [tmp_path / BAKE_FILE])
 
 
 def test_the_command_line(

@@ -82,16 +82,16 @@ def from_bake(
         tip = "change the manifest and render; `bakegen adopt --undo` gives back what stood here before an adoption"
         raise ConflictError(Problem("bakegen has rendered this file", Where(ours[0]), next=tip))
     compose, env = asked.compose, asked.environment
-    base = files[0].resolve().parent if compose else root
+    base = files[0].resolve().parent if compose else root.resolve()
     if compose and any(file.resolve().parent != base for file in files):
         raise ManifestError(Problem("the compose files are in several directories", next="give those of one directory"))
-    found = read_bake([file.resolve() for file in files], base, docker_cmd, env)
+    found = read_bake([Path(_relative(file, base)) for file in files], base, docker_cmd, env)
     if not found.targets:
         what = "there is no service with build: in it" if compose else "there is no target in it"
         tip = "give all files of the build together, the option once for each"
         raise ManifestError(Problem(what, Where(", ".join(map(str, files))), next=tip))
-    if base != root:
-        found = _moved(found, os.path.relpath(base, root).replace(os.sep, "/"))
+    if base != root.resolve():
+        found = _moved(found, _relative(base, root))
     members = {name: list(group.get("targets") or ()) for name, group in found.groups.items()}
     targets = {name: found.targets[name] for name in in_order(found.targets, texts, members)}
     groups = {name: found.groups[name] for name in in_order(found.groups, texts, {})}
@@ -119,8 +119,16 @@ def _text(file: Path) -> str:
         raise ManifestError(Problem(f"cannot be read: {error.strerror or error}", Where(str(file)), next=tip)) from None
 
 
+def _relative(file: Path, root: Path) -> str:
+    """Return a file as it is named in ``root``; as it is where it is on another drive."""
+    try:
+        return os.path.relpath(file.resolve(), root.resolve()).replace(os.sep, "/")
+    except ValueError:
+        return str(file.resolve())
+
+
 def _shown(file: Path, root: Path) -> str:
-    text = os.path.relpath(file, root).replace(os.sep, "/")
+    text = _relative(file, root)
     return text if text.isprintable() else repr(text)
 
 
@@ -250,6 +258,9 @@ def changes(intake: Intake, root: Path, files: Sequence[Path], *, force: bool = 
         if old is None or old == text:
             found += [Change(path, None, text)] if old is None else []
             continue
+        if (root / path).is_symlink():
+            tip = "remove the link, and name the file that it leads to"
+            raise ConflictError(Problem("this is a link, and stays as it is", Where(path), next=tip))
         if path == MANIFEST and not force:
             tip = "move it away, or replace it with --force"
             raise ConflictError(Problem("there is a manifest already", Where(path), next=tip))
