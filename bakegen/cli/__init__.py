@@ -13,9 +13,11 @@ import click
 from bakegen.errors import EXIT_CODES, BakegenError, Cancelled, CheckFailed, FilesError
 
 VERBS = (
+    "adopt",
     "bench",
     "build",
     "cache",
+    "check",
     "context",
     "doctor",
     "graph",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from bakegen.copied import IGNORE_FILE, of_text, planned
 from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer, VenvLayer
 from bakegen.mounts import PIP_INSTALL, UV_CACHE, WHEELS
 from bakegen.plan import Plan, PlannedImage
-from bakegen.refs import ImageRef
+from bakegen.render.bake import attributes, context, contexts, dockerfile_in_context
 from bakegen.render.ignore import dockerignore, sources_under
 from bakegen.render.templates import BAKE, environment, has_own, render
 
@@ -49,7 +48,9 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         family=plan.family,
         manifest=manifest,
         contexts=contexts,
+        context=context,
         relative=dockerfile_in_context,
+        attributes=attributes,
     )
     if plan.family.dockerignore is not None:
         own = has_own(root)
@@ -61,28 +62,6 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         lines = dockerignore(sources_under(plan, generated), plan.family.dockerignore)
         files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=lines)
     return dict(sorted(files.items()))
-
-
-def contexts(image: PlannedImage) -> dict[str, str]:
-    """Return the named contexts of an image: its parent's bake target, and locked digests for a hand-written one."""
-    return dict(
-        sorted({**dict(image.redirects), **dict.fromkeys(parent_names(image), f"target:{image.parent}")}.items())
-    )
-
-
-def parent_names(image: PlannedImage) -> tuple[str, ...]:
-    """Return the names under which FROM may have the parent of an image; none without a parent in the family."""
-    if image.parent is None:
-        return ()
-    name = ImageRef.parse(image.from_ref).context_name
-    if image.generated or image.parent in image.stages:
-        return (name,)
-    return (name, image.parent)  # FROM base, the way bake files are written by hand
-
-
-def dockerfile_in_context(image: PlannedImage) -> str:
-    """Return the Dockerfile as bake wants it: relative to the context."""
-    return posixpath.relpath(image.dockerfile, image.context)
 
 
 def flags(image: PlannedImage, layer: Layer) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ def environment(root: Path | None) -> Environment:
     env.filters.update(
         hcl=escape.hcl,
         hcl_list=escape.hcl_list,
+        hcl_value=escape.hcl_value,
         value=escape.dockerfile_value,
         paths=escape.dockerfile_paths,
         exec_form=escape.exec_form,
