@@ -57,10 +57,11 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
             raise click.UsageError("--undo goes alone, with PATH")
         _undo(Path(path))
         return
+    from bakegen.adopt.listing import listing
     from bakegen.adopt.run import Asked, work
 
     root = Path(path)
-    done = work(root, Asked(_rules(only), skip, _values(given)))
+    done = work(root, listing(root), Asked(_rules(only), skip, _values(given)))
     if write and done.changes:
         _written(done, no_lock=no_lock, force=force, as_json=as_json)
         return
