@@ -21,8 +21,6 @@ _WORDS = {"--no-cache-dir", "--no-cache", "-n", "--update-cache"}
 _REMOVED = re.compile(
     r"rm |rmdir |(apt|apt-get) (-\S+ )*(clean|distclean|dist-clean)|(\S+ -m )?(pip\d*|uv|npm|poetry) cache |go clean"
 )
-    r"rm|rmdir|(apt|apt-get) (-\S+ )*(clean|distclean|dist-clean)|(pip\d*|uv|npm|go|poetry) (cache|clean)"
-)
 
 
 def texts() -> list[tuple[str, str]]:
