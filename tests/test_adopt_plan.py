@@ -327,7 +327,7 @@ def test_a_hand_written_bake_file_is_not_replaced(repository: Path) -> None:
 def test_a_hand_written_dockerignore_stays(repository: Path) -> None:
     found: Work = adopt(write(repository, {"Dockerfile": "FROM scratch\n", ".dockerignore": "mine\n"}))
     assert ".dockerignore" not in {change.path for change in found.changes}
-    assert found.project.family.dockerignore is False
+    assert found.project.family.dockerignore is None
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,13 @@ from bakegen.adopt.model import Adoption
 from bakegen.adopt.plan import planned
 from bakegen.adopt.told import told
 from bakegen.advice import Finding
+from bakegen.copied import IGNORE_FILE
 from bakegen.engine import git
 from bakegen.errors import ConflictError, FilesError, Problem, UsageError, Where
 from bakegen.files import Change, DiskTree, ExactTree
 from bakegen.lock import LOCK
 from bakegen.project import MANIFEST, Project, load
-from bakegen.render import BAKE_FILE, IGNORE_FILE
+from bakegen.render import BAKE_FILE
 from bakegen.tree import Once
 
 
