@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,7 +68,7 @@ def image_of(target: Mapping[str, Any], tree: Tree) -> dict[str, Any]:
     platforms = list(target.get("platforms") or ())
     _put(own if _takes(platforms=platforms) else bake, "platforms", platforms)
     secrets = [dict(secret) for secret in target.get("secret") or ()]
-    plain = _takes(secrets=secrets) and len({secret["id"] for secret in secrets}) == len(secrets)
+    plain = _takes(secrets=secrets)
     _put(own if plain else bake, "secrets" if plain else "secret", secrets)
     for name in (name for name in _REST if name in target):
         bake[name.replace("-", "_")] = _value(name, target[name])
@@ -148,13 +149,22 @@ def _bad_name(name: str, kind: str) -> Problem:
 def in_order(names: Iterable[str], texts: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Return names in the order in which bake files have them; those of a matrix stand where its group does."""
     names = sorted(names)
-    text = "\n".join(texts)
+    text = "\n".join(map(_lines, texts))
     places = {name: place for name in (*names, *groups) if (place := _place_in(text, name)) >= 0}
     for name in names:
         if name not in places:
             found = [places[group] for group, members in groups.items() if name in members and group in places]
             places[name] = max(found, default=len(text))
     return sorted(names, key=lambda name: (places[name], name))
+
+
+def _lines(text: str) -> str:
+    """Return a bake file that is JSON as one line for each group and target; any other as it is."""
+    try:
+        data = json.loads(text)
+        return "\n".join(f'{kind} "{name}" {{' for kind in data for name in data[kind])
+    except (ValueError, TypeError):  # TypeError: JSON of something else
+        return text
 
 
 def _place_in(text: str, name: str) -> int:

@@ -8,16 +8,18 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bakegen.adopt import journal
 from bakegen.adopt.bakefile import in_order, manifest_of
 from bakegen.engine.bake_read import BakeFile, read_bake
-from bakegen.errors import BakegenError, ManifestError, Problem, Where
+from bakegen.errors import BakegenError, ConflictError, ManifestError, Problem, Where
 from bakegen.family import Family
 from bakegen.family.load import load
-from bakegen.family.places import inside
-from bakegen.files import DiskTree, is_ours
+from bakegen.family.places import CWD, inside
+from bakegen.files import Change, DiskTree, apply, is_ours, read_text
 from bakegen.project import MANIFEST
 from bakegen.render import BAKE_FILE, rendered
 from bakegen.resolve import resolve
@@ -76,6 +78,9 @@ def from_bake(
     EngineError without buildx.
     """
     texts = [_text(file) for file in files]
+    if ours := [str(file) for file, text in zip(files, texts, strict=True) if is_ours(text)]:
+        tip = "change the manifest and render; `bakegen adopt --undo` gives back what stood here before an adoption"
+        raise ConflictError(Problem("bakegen has rendered this file", Where(ours[0]), next=tip))
     compose, env = asked.compose, asked.environment
     base = files[0].resolve().parent if compose else root
     if compose and any(file.resolve().parent != base for file in files):
@@ -128,6 +133,7 @@ def _moved(found: BakeFile, directory: str) -> BakeFile:
     """Return what a compose file in ``directory`` says, with paths that count from the project instead."""
 
     def moved(path: str) -> str:
+        path = path.removeprefix(CWD)
         local = inside(path) or path == ".." or path.startswith("../")
         return posixpath.normpath(posixpath.join(directory, path)) if local else path
 
@@ -156,14 +162,14 @@ def _lost(texts: Sequence[str], found: BakeFile, asked: Asked) -> Iterator[str]:
     if words:
         yield f"Values are what they were computed to; what computed them is not here: {', '.join(words)}."
     if asked.variables:
-        yield f"Given with --var: {_names(sorted(asked.variables))}."
+        yield f"Given with --set: {_names(sorted(asked.variables))}."
     if "docker-metadata-action" in found.targets:
         yield "docker-metadata-action is a target of its own now: what CI gives to it reaches no other."
 
 
 def _unused(found: BakeFile, asked: Asked) -> Iterator[str]:
     if names := [name for name in found.variables if name in asked.env and name not in asked.environment]:
-        yield f"set in the environment, and not used: {_names(names)}; --var NAME=VALUE takes a value in"
+        yield f"set in the environment, and not used: {_names(names)}; --set NAME=VALUE takes a value in"
 
 
 def _no_secrets(found: BakeFile, env_file: Path, asked: Asked) -> None:
@@ -180,7 +186,7 @@ def _no_secrets(found: BakeFile, env_file: Path, asked: Asked) -> None:
             )
             if name:
                 what = f"{name} of .env would stand in the manifest, as the build argument {argument} of {target}"
-                tip = f"make it a secret of the build; or, if it is none, give its value with --var {name}=VALUE"
+                tip = f"make it a secret of the build; or, if it is none, give its value with --set {name}=VALUE"
                 problems.append(Problem(what, Where(str(env_file)), next=tip))
     if problems:
         raise ManifestError(*problems)
@@ -231,7 +237,31 @@ def _notes(found: BakeFile, family: Family, root: Path, files: Sequence[Path]) -
         yield f"`docker buildx bake` without --file {verb} {_names(left)} beside {BAKE_FILE}"
 
 
-def foreign_bake_file(root: Path) -> bool:
-    """Return whether a docker-bake.hcl that bakegen did not write stands in ``root``."""
-    path = root / BAKE_FILE
-    return path.exists() and not is_ours(path.read_bytes().decode(errors="replace"))
+def changes(intake: Intake, root: Path, files: Sequence[Path], *, force: bool = False) -> tuple[Change, ...]:
+    """Return what writing an intake changes below ``root``.
+
+    Raises ConflictError where there is a manifest already, unless ``force`` says that it goes too, and for a bake file
+    that is neither bakegen's nor one of those taken in.
+    """
+    given = {file.resolve() for file in files}
+    found = []
+    for path, text in intake.files.items():
+        old = read_text(root, path)
+        if old is None or old == text:
+            found += [Change(path, None, text)] if old is None else []
+            continue
+        if path == MANIFEST and not force:
+            tip = "move it away, or replace it with --force"
+            raise ConflictError(Problem("there is a manifest already", Where(path), next=tip))
+        if path == BAKE_FILE and not is_ours(old) and (root / path).resolve() not in given:
+            tip = f"take it in as well, with --from-bake {path}, or move it away"
+            raise ConflictError(Problem("this bake file is hand-written, and stays as it is", Where(path), next=tip))
+        found.append(Change(path, old, text))
+    return tuple(found)
+
+
+def write(todo: Sequence[Change], root: Path, now: datetime) -> None:
+    """Make the changes; what they replace is kept, so that ``bakegen adopt --undo`` gives it back to the byte."""
+    if todo:
+        journal.record(root, todo, now)
+        apply(root, todo)

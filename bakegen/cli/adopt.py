@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     "--set", "given", metavar="NAME=VALUE", multiple=True, help="A value for a variable that no file gives one."
 )
+@click.option("--from-bake", metavar="FILE", multiple=True, help="Take in a bake file instead; several are merged.")
+@click.option("--from-compose", metavar="FILE", multiple=True, help="Take in what compose files build instead.")
 @click.option("--no-lock", is_flag=True, help="Ask no registry; `bakegen lock` does so later.")
 @click.option("--force", is_flag=True, help="Write although git has changes that are not committed.")
 @json_option
@@ -37,6 +39,8 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
     only: str | None,
     skip: tuple[str, ...],
     given: tuple[str, ...],
+    from_bake: tuple[str, ...],
+    from_compose: tuple[str, ...],
     no_lock: bool,
     force: bool,
     as_json: bool,
@@ -51,11 +55,20 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
     bakegen adopt --write
     bakegen adopt --only BG012 --write
     bakegen adopt --undo
+    bakegen adopt --from-bake docker-bake.hcl --write
     """
     if undo:
-        if write or only is not None or skip or given:
+        if write or only is not None or skip or given or from_bake or from_compose:
             raise click.UsageError("--undo goes alone, with PATH")
         _undo(Path(path))
+        return
+    if from_bake or from_compose:
+        if (from_bake and from_compose) or only is not None or skip:
+            raise click.UsageError("--from-bake and --from-compose go alone, with PATH, --set, --write and --force")
+        from bakegen.cli.adopt_from import take_in
+
+        choice = {"compose": bool(from_compose), "write": write, "force": force, "as_json": as_json}
+        take_in(from_bake or from_compose, Path(path), _values(given), **choice)
         return
     from bakegen.adopt.listing import listing
     from bakegen.adopt.run import Asked, work

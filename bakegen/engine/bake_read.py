@@ -48,15 +48,15 @@ def read_bake(
     is_default_group = any(entry["name"] == _DEFAULT and entry.get("group") for entry in listed)
     found: dict[str, dict[str, Any]] = {"group": {}, "target": {}}
     others = sorted(names - ({_DEFAULT} if is_default_group else set()))
-    if others:
-        printed = ask.answer("--print", *others)
-        found["target"].update(printed["target"])
-        # asked for several names, bake makes up a group default of them
-        found["group"].update({name: group for name, group in printed["group"].items() if name != _DEFAULT})
     if is_default_group:
         printed = ask.answer("--print", _DEFAULT)
         found["target"].update(printed["target"])
         found["group"][_DEFAULT] = printed["group"][_DEFAULT]
+    if others:
+        printed = ask.answer("--print", *others)
+        found["target"].update(printed["target"])  # last: bake gives an output to what is linked and not asked for
+        # asked for several names, bake makes up a group default of them
+        found["group"].update({name: group for name, group in printed["group"].items() if name != _DEFAULT})
     targets = {entry["name"] for entry in listed if not entry.get("group")}
     hidden = tuple(sorted(targets - found["target"].keys()))
     return BakeFile(found["group"], found["target"], tuple(entry["name"] for entry in variables), hidden)
@@ -89,7 +89,7 @@ def _refused(error: str, files: Sequence[Path]) -> Exception:
     what = str(found.problems[0].what)
     tip = "this is what `docker buildx bake --print` says of it: mend the file, or give it with those it is made for"
     if "failed to stat" in what:
-        tip = "bake looks for secrets even to print: make the file, empty if need be, or give the variable with --var NAME=x"
+        tip = "bake looks for secrets even to print: make the file, empty if need be, or give the variable with --set NAME=x"
     if "ssh agent" in what or "agent config" in what:
         tip = "bake looks for the SSH agent even to print: start one (eval $(ssh-agent)), and run this again"
     return ManifestError(Problem(what, Where(", ".join(map(str, files))), next=tip))
