@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bakegen.adopt.compose import read_compose
 from bakegen.adopt.listing import walked
 from bakegen.adopt.manifest import manifest, values
 from bakegen.adopt.model import AdoptedImage, Adoption
@@ -17,8 +20,10 @@ from bakegen.adopt.names import distinct, of_dockerfile, valid
 from bakegen.adopt.run import Asked, Work, work
 from bakegen.adopt.tags import common_tag, registry_of
 from bakegen.adopt.variables import dotenv, interpolated
+from bakegen.adopt.workflow import read_workflow
 from bakegen.errors import ConflictError, UsageError
 from tests.motivating import BASES, IMAGES, REGISTRY, write_repository
+from tests.test_adopt_scripts import Files
 
 
 @pytest.fixture
@@ -368,3 +373,51 @@ def test_a_manifest_reads_back_whatever_it_holds(text: str) -> None:
     adoption = Adoption("f", "", "latest", (image,))
     _, found = manifest(adoption, dockerignore=True)
     assert found.source.data == values(adoption, dockerignore=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_pipes_and_files_that_are_nothing_known(repository: Path) -> None:
+    for name in ("sub/Dockerfile", "build.sh", "compose.yaml", ".env", ".github/workflows/x.yml", "Makefile"):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(repository / name)
+    found = adopted(repository, {"Dockerfile": "FROM scratch\n", "docker/compose.yml": "a: [\n", "bake.hcl": "}\n"})
+    assert [image.dockerfile for image in found.images] == ["Dockerfile"]
+    for path in ("sub/Dockerfile", "compose.yaml", "docker/compose.yml:2:1", "bake.hcl"):
+        assert path in said(found)
+
+
+COMPOSE_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(["", ".", "..", "/", "a", "x:y", "${A", "${A:-b}", "a/b"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["context", "dockerfile", "args", "tags", "target", "platforms", "image", "build", "secrets"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "1"]), COMPOSE_VALUES, max_size=3))
+def test_no_compose_file_is_too_odd(services: object) -> None:
+    tree = Files(**{"compose.yaml": json.dumps({"services": services}), "Dockerfile": "FROM scratch\n", "a/b": "x"})
+    found = read_compose(["compose.yaml"], frozenset(), tree, {})
+    assert all(tree.kind(call.dockerfile) == "file" for call in found.calls)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["steps", "strategy", "env"]), COMPOSE_VALUES | st.lists(COMPOSE_VALUES), max_size=3
+    )
+)
+def test_no_workflow_is_too_odd(job: object) -> None:
+    text = json.dumps({"jobs": {"docker": job}, "env": job})
+    found = read_workflow("w.yml", [], Files(**{"w.yml": text, "Dockerfile": "FROM scratch\n"}), lambda _: None, {})
+    assert not found.calls

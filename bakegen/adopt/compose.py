@@ -31,9 +31,12 @@ def read_compose(paths: Iterable[str], listed: frozenset[str], tree: Tree, given
     notes: list[Problem] = []
     sources: dict[str, Source] = {}
     for path in paths:
-        text = tree.text(path)
+        text = tree.text(path) if tree.kind(path) == "file" else None
+        if text is None:
+            notes.append(Problem("not understood: it is no file of UTF-8 text", Where(path)))
+            continue
         try:
-            sources[path] = parse((text or "").encode(), path, empty="it has no services")
+            sources[path] = parse(text.encode(), path, empty="it has no services")
         except ManifestError as error:
             problem = error.problems[0]
             notes.append(Problem(f"not understood: {problem.what}", problem.where or Where(path)))

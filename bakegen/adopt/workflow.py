@@ -27,7 +27,7 @@ def read_workflow(
     path: str, files: Sequence[str], tree: Tree, read: Callable[[str], str | None], given: Mapping[str, str]
 ) -> Found:
     """Return the builds of a workflow; variables that are ``given`` have these values where it sets none."""
-    text = tree.text(path) or ""
+    text = (tree.text(path) if tree.kind(path) == "file" else None) or ""
     if not re.search(r"docker|podman|buildah", text):
         return Found()
     try:
