@@ -222,6 +222,12 @@ def test_one_dockerfile_built_in_two_ways_is_two_images(repository: Path) -> Non
     }
 
 
+def test_the_base_is_found_through_stages_and_arguments(repository: Path) -> None:
+    text = "ARG ROOT=first\nFROM ubuntu:24.04 AS first\nFROM alpine:3 AS side\nFROM $ROOT AS Mid\nFROM mid\n"
+    (image,) = adopted(repository, {"Dockerfile": text}).images
+    assert (image.reference, image.reason("from")) == ("ubuntu:24.04", "Dockerfile:2")
+
+
 def test_cycles_and_images_that_stand_on_themselves(repository: Path) -> None:
     files = {
         "a/Dockerfile": "FROM x/b\n",
