@@ -9,7 +9,7 @@ from dataclasses import replace
 from bakegen.checks import Fault
 from bakegen.dockerfile.parser import DockerfileError, parse
 from bakegen.dockerfile.references import Unclear
-from bakegen.dockerfile.sources import Source, Sources, local_sources
+from bakegen.dockerfile.sources import Source, Sources, below, local_sources
 from bakegen.family import Family
 from bakegen.ignore import Patterns, hidden
 from bakegen.mounts import PIP_INSTALL
@@ -54,6 +54,11 @@ def of_text(text: str, image: PlannedImage) -> Sources:
         named |= dict.fromkeys(sources.named)
         unclear |= dict.fromkeys(sources.unclear)
     return Sources(tuple(named), tuple(unclear), every[0].stages)
+
+
+def planned(image: PlannedImage) -> Sources:
+    """Return what a generated Dockerfile takes, as bakegen's own templates have it: the same as its text says, sooner."""
+    return Sources(tuple(Source(below(path), 0, 0) for path in _sources(image)))
 
 
 def hidden_by_own_lines(family: Family, images: Sequence[PlannedImage]) -> Iterator[Fault]:

@@ -128,6 +128,9 @@ def test_a_file_that_arrives_empty() -> None:
     patterns = Patterns.parse("a\n!*/x\na\n")
     assert not patterns.leaves_out("a/x")
     assert patterns.matches("a/x")
+    assert patterns.emptied("a/x") == patterns.lines[2]
+    assert patterns.emptied("a/y") is patterns.emptied("b") is None
+    assert hidden(patterns, ["a/x"]) == (Hidden("a/x", 3, "a"),)
 
 
 def test_who_decides() -> None:

@@ -10,6 +10,7 @@ from bakegen.context.walk import walk
 from bakegen.copied import IGNORE_FILE, of_text
 from bakegen.dockerfile.sources import Sources
 from bakegen.errors import FilesError, ManifestError, Problem, Where
+from bakegen.files import DiskTree
 from bakegen.ignore import IgnoreError, Patterns
 from bakegen.plan import PlannedImage
 from bakegen.project import Project
@@ -60,15 +61,17 @@ def _paths(sources: Sources) -> Sequence[str] | None:
 
 
 def _read(root: Path, path: str) -> str | None:
+    """Return the text of a .dockerignore; None where BuildKit finds none, as behind a link that leads out."""
+    kind = DiskTree(root).kind(path)
+    if kind in {"missing", "outside"}:
+        return None
+    if kind != "file":
+        raise FilesError(Problem(f"this is a {kind}, not a file", Where(path), next="move it away"))
     try:
         return (root / path).read_bytes().decode("utf-8", "surrogateescape")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
         what = f"cannot read the file: {(error.strerror or str(error)).lower()}"
-        raise FilesError(
-            Problem(what, Where(path), next="BuildKit cannot either: check what it is, and its permissions")
-        ) from None
+        raise FilesError(Problem(what, Where(path), next="BuildKit cannot either: check its permissions")) from None
 
 
 def _is_current(project: Project, image: PlannedImage, text: str | None) -> bool:
