@@ -452,6 +452,9 @@ def test_files_that_cannot_be_read(tmp_path: Path, adopt: Adopt) -> None:
     for name in ("nowhere.hcl", "."):
         with pytest.raises(ManifestError, match="cannot be read"):
             adopt(tmp_path, name)
+    os.mkfifo(tmp_path / "pipe.hcl")
+    with pytest.raises(ManifestError, match="this is no file"):
+        adopt(tmp_path, "pipe.hcl")
     one(tmp_path / "a", COMPOSE, "compose.yaml")
     one(tmp_path / "b", COMPOSE, "compose.yaml")
     with pytest.raises(ManifestError, match="several directories"):

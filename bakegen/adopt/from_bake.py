@@ -112,6 +112,8 @@ def from_bake(
 
 
 def _text(file: Path) -> str:
+    if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe would be read by us, and empty for buildx
+        raise ManifestError(Problem("this is no file", Where(str(file)), next="write it to a file, and name that"))
     try:
         return file.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
