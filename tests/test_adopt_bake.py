@@ -503,6 +503,19 @@ def test_another_bake_file_stays(tmp_path: Path, adopt: Adopt) -> None:
         changes(adopt(tmp_path, "other.hcl"), tmp_path, files, force=True)
 
 
+def test_another_directory(tmp_path: Path, client: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """PATH is where files count from, and where the manifest is written."""
+    for name, value in client.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "project" / "app").mkdir(parents=True)
+    (tmp_path / "project" / "app" / "Dockerfile").write_text("FROM scratch\n")
+    one(tmp_path / "project", 'target "a" { context = "app" }')
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["adopt", "project", "--from-bake", f"project/{BAKE_FILE}", "--write"]) == 0
+    assert load("project").plan()["a"].dockerfile == "app/Dockerfile"
+    assert cli.run(["adopt", "nowhere", "--from-bake", f"project/{BAKE_FILE}"]) == 2
+
+
 def test_links_stay(tmp_path: Path, adopt: Adopt) -> None:
     file = one(tmp_path, 'target "a" {}', "real.hcl") / "real.hcl"
     (tmp_path / BAKE_FILE).symlink_to(file)
