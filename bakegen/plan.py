@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from bakegen import graph
 from bakegen.dockerfile.references import External, Unclear
+from bakegen.dockerfile.sources import Sources
 from bakegen.errors import Problem, UsageError
 from bakegen.family import Family, Secret, Target
 from bakegen.family.bake import BakeTarget
@@ -65,6 +66,10 @@ class PlannedImage:
     #: what a hand-written Dockerfile names of other registries, and what cannot be told from it
     externals: tuple[External, ...]
     unclear: tuple[Unclear, ...]
+    #: what a hand-written Dockerfile takes from the build context
+    copies: Sources
+    #: the .dockerignore that it is built under, whether or not there is one: of its Dockerfile, else of its context
+    ignore_file: str
     #: names of the stages of a hand-written Dockerfile, in lower case
     stages: frozenset[str]
     #: named contexts that lead such names to their locked digests

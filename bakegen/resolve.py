@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from bakegen import checks, external, graph
+from bakegen import checks, copied, external, graph
 from bakegen.checks import Fault
+from bakegen.dockerfile.sources import Sources
 from bakegen.family import Family, Target
 from bakegen.family.bake import BakeTarget
 from bakegen.family.bases import BaseFacts, facts
@@ -52,7 +53,9 @@ def resolve(family: Family, tree: Tree, lock: Lock | None = None) -> tuple[Plan 
         if not faults:
             names = external.own_names(images, family)
             images = tuple(external.found(image, names, tree) for image in images)
+            images = tuple(copied.found(image, tree) for image in images)
             faults += external.hidden_parents(images)
+            faults += copied.hidden_by_own_lines(family, images)
             faults += external.unlocked(family, images, lock) if lock else ()
         if lock and not faults:
             images = tuple(external.redirected(image, lock, family.mirrors) for image in images)
@@ -199,6 +202,8 @@ class _Resolver:
             uv_from=uv_from,
             externals=(),
             unclear=(),
+            copies=Sources(),
+            ignore_file="",
             stages=frozenset({"uv"}) if uv_from else frozenset(),
             redirects=(),
             platforms=tuple(filter(is_platform, bake.platforms)) or fields.platforms or self.family.defaults.platforms,

@@ -180,5 +180,7 @@ def _choices(draft: Draft, top: str) -> tuple[str, ...]:
     first = next(iter(draft.tags), "")
     by_tag = (*_names_of(first), names.valid(ImageRef.parse(first).name.replace("/", "-"))) if first else ()
     service = tuple(names.valid(call.service) for call in draft.calls if call.service)[:1]
+    if service and first.endswith(f"-{service[0]}") and "/" not in first:  # named by compose
+        by_tag = (*service, *by_tag)
     staged = (f"{by_place}-{names.valid(draft.stage)}",) if draft.stage else ()
     return tuple(dict.fromkeys((*by_tag, *service, *(() if first else (*staged, by_place, whole)))))

@@ -23,6 +23,11 @@ def valid(text: str) -> str:
     return f"{name}-image" if name.lower() in RESERVED or _WINDOWS.fullmatch(name) else name
 
 
+def repository(name: str) -> str:
+    """Return the nearest name that registries take."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "image"
+
+
 def of_dockerfile(path: str, top: str) -> str:
     """Return what the place of a Dockerfile says of its image: the suffix of its name, else its directory's."""
     directory, name = posixpath.split(path)

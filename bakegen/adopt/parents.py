@@ -10,7 +10,7 @@ from bakegen import graph
 from bakegen.adopt.discover import Readable
 from bakegen.adopt.images import Draft
 from bakegen.dockerfile.parser import Dockerfile, DockerfileError
-from bakegen.dockerfile.references import External, Unclear, externals
+from bakegen.dockerfile.references import External, Unclear, externals, stage_names
 from bakegen.dockerfile.shell import ShellError, expand
 from bakegen.dockerfile.words import list_words
 from bakegen.errors import Problem, Where
@@ -22,12 +22,12 @@ _PREFIX = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-[^}]*)?\})/(.+)")
 
 @dataclass(slots=True)
 class Links:
-    """What an image's Dockerfile names: its ``parents`` in the family by the name that FROM has, and its base.
+    """What an image's Dockerfile names: its ``parents`` in the family by all names that it has for them, and its base.
 
     ``parents`` has the one that the built stage stands on first, if that is one of the family.
     """
 
-    parents: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, dict[str, None]] = field(default_factory=dict)
     base: str = ""
     where: Where | None = None
 
@@ -35,10 +35,16 @@ class Links:
 def linked(found: Sequence[Draft], readable: Mapping[str, Readable]) -> tuple[dict[str, Links], list[Problem]]:
     """Return what each image names, by image, and what cannot be told. Arguments that make a match are put in."""
     owners = {ImageRef.parse(tag).context_name: draft for draft in found for tag in draft.tags}
+    repositories: dict[str, list[Draft]] = {}
+    for draft in found:
+        for path in {ImageRef.parse(tag).path for tag in draft.tags}:
+            repositories.setdefault(path, []).append(draft)
     notes: list[Problem] = []
     links: dict[str, Links] = {}
     for draft in found:
-        links[draft.name] = _Linker(draft, readable[draft.dockerfile].parsed, owners, notes).links()
+        linker = _Linker(draft, readable[draft.dockerfile].parsed, owners, notes)
+        linker.repositories = repositories
+        links[draft.name] = linker.links()
     _break_cycles(links, notes)
     return links, list(dict.fromkeys(notes))
 
@@ -48,6 +54,7 @@ class _Linker:
 
     def __init__(self, draft: Draft, dockerfile: Dockerfile, owners: Mapping[str, Draft], notes: list[Problem]) -> None:
         self.draft, self.dockerfile, self.owners, self.notes = draft, dockerfile, owners, notes
+        self.repositories: Mapping[str, Sequence[Draft]] = {}
 
     def links(self) -> Links:
         try:
@@ -145,11 +152,33 @@ class _Linker:
             if owner is self.draft:
                 what = f"{item.written} is this image itself: an older one is taken from the registry"
                 self.notes.append(Problem(what, self._where(item.line, item.column)))
-            if owner and owner is not self.draft and item.kind != "syntax":
-                links.parents.setdefault(owner.name, item.written)
-            elif at_root:
+            if owner and owner is not self.draft and item.kind != "syntax" and not self._hidden(item, owner):
+                links.parents.setdefault(owner.name, {})[item.written] = None
+            elif at_root and not owner:
                 links.base = item.written
+            if owner is None:
+                self._near_miss(item)
         return links
+
+    def _near_miss(self, item: External) -> None:
+        """Say which image of the family has the same repository under another tag."""
+        ref = ImageRef.parse(item.written)
+        near = [tag for draft in self.repositories.get(ref.path, ()) for tag in draft.tags]
+        same = [
+            tag for tag in near if ImageRef.parse(tag).path == ref.path and ImageRef.parse(tag).registry == ref.registry
+        ]
+        if same and not ref.digest:
+            what = f"{item.written} is taken from the registry: what is built here is {', '.join(same)}"
+            self.notes.append(Problem(what, self._where(item.line, item.column)))
+
+    def _hidden(self, item: External, owner: Draft) -> bool:
+        """Return whether a stage hides an image of the family: BuildKit would take the image in the stage's place."""
+        if ImageRef.parse(item.written).context_name not in stage_names(self.dockerfile):
+            return False
+        what = f"a stage has the name of {item.written}, so the image {owner.name} cannot be led there"
+        tip = "give the stage another name, then adopt: until then that image comes from the registry"
+        self.notes.append(Problem(what, self._where(item.line, item.column), next=tip))
+        return True
 
 
 def _break_cycles(links: dict[str, Links], notes: list[Problem]) -> None:
@@ -157,6 +186,6 @@ def _break_cycles(links: dict[str, Links], notes: list[Problem]) -> None:
     while chain := graph.cycle({name: tuple(one.parents) for name, one in links.items()}):
         child, parent = chain[0], next(p for p in chain[1:] if p in links[chain[0]].parents)
         what = f"images are built from each other: {' -> '.join(chain)}"
-        reference = links[child].parents.pop(parent)
-        why = f"{child} takes {reference} from the registry, so that the rest can be built"
+        references = ", ".join(links[child].parents.pop(parent))
+        why = f"{child} takes {references} from the registry, so that the rest can be built"
         notes.append(Problem(what, links[child].where, why, "one of them must stand on something else"))

@@ -121,7 +121,7 @@ def _image(draft: Draft, links: Mapping[str, Links], bases: Mapping[str, str]) -
         secrets=draft.secrets,
         parents=tuple(link.parents),
         base=base if not link.parents else "",
-        links=tuple(link.parents.items()),
+        links=tuple((parent, name) for parent, names in link.parents.items() for name in names),
         why=tuple(why.items()),
         reference=link.base,
     )

@@ -16,6 +16,7 @@ from bakegen.family.expand import Variant
 from bakegen.family.load import nearest
 from bakegen.family.source import Loc
 from bakegen.groups import RESERVED
+from bakegen.ignore import IgnoreError, Patterns
 from bakegen.plan import generated_dockerfile, match
 
 #: https://learn.microsoft.com/windows/win32/fileio/naming-a-file: no file or directory can have these names.
@@ -32,7 +33,19 @@ def structure(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
     yield from _dockerfiles(variants)
     yield from _patterns(family)
     yield from bake_targets(variants)
+    yield from _ignore_lines(family)
     yield from idle(variants)
+
+
+def _ignore_lines(family: Family) -> Iterator[Fault]:
+    """Yield lines for .dockerignore for which BuildKit would refuse every build."""
+    for number, line in enumerate(family.dockerignore or ()):
+        try:
+            why = next((pattern.why for pattern in Patterns.parse(line).lines if pattern.why), "")
+        except IgnoreError as error:
+            why = error.what
+        if why:
+            yield Fault(("dockerignore", number), why, "write it as BuildKit takes it: docs/context.md")
 
 
 def _patterns(family: Family) -> Iterator[Fault]:

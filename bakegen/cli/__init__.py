@@ -18,6 +18,7 @@ VERBS = (
     "build",
     "cache",
     "check",
+    "context",
     "doctor",
     "graph",
     "list",

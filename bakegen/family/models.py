@@ -26,6 +26,7 @@ from bakegen.family.fields import (
     EnvName,
     EnvValue,
     FilledText,
+    IgnoreLines,
     Many,
     MirrorPath,
     Mode,
@@ -283,7 +284,9 @@ class Family(Model):
     auto_groups: bool = Field(
         default=True, description="false: only the groups written here, as they are; no default, cpu and gpu"
     )
-    dockerignore: bool = Field(default=True, description="false: .dockerignore stays in the user's hands")
+    dockerignore: IgnoreLines = Field(
+        default=(), description="lines to end .dockerignore with; false: the file stays in the user's hands"
+    )
 
     @property
     def mirrors(self) -> dict[str, str]:

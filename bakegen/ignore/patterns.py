@@ -128,6 +128,22 @@ class Patterns:
                 ignored = not run.keeps
         return ignored, tuple(state)
 
+    def ends(self, path: str, above: State) -> bool:
+        """Return what ``step`` says of a path that has nothing to hand down: a file."""
+        ignored = False
+        for run, matched in zip(self._runs, above, strict=True):
+            if matched or (run.keeps == ignored and run.matches(path)):
+                ignored = not run.keeps
+        return ignored
+
+    def every(self, path: str, above: State) -> State:
+        """Return which runs of patterns match ``path`` or what it is in, asked or not; as ``step`` hands it down.
+
+        Where it is what ``step`` hands down, ``matches`` and ``leaves_out`` agree on everything right below.
+        """
+        runs = zip(self._runs, above, strict=True)
+        return tuple(matched or (not run.broken and run.matches(path)) for run, matched in runs)
+
     def leaves_out(self, path: str) -> bool:
         """Return whether BuildKit leaves a path (below the context, with slashes) out as it walks down to it."""
         ignored, state = False, self.start

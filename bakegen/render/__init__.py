@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from bakegen.copied import IGNORE_FILE, of_text
 from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer, VenvLayer
-from bakegen.mounts import UV_CACHE, WHEELS
+from bakegen.mounts import PIP_INSTALL, UV_CACHE, WHEELS
 from bakegen.plan import Plan, PlannedImage
 from bakegen.render.bake import attributes, context, contexts, dockerfile_in_context
-from bakegen.render.ignore import dockerignore
+from bakegen.render.ignore import dockerignore, shared_sources
 from bakegen.render.templates import BAKE, environment, render
 
 BAKE_FILE = "docker-bake.hcl"
-IGNORE_FILE = ".dockerignore"
-#: The program that installs with pip; in the project only while an image uses it.
-PIP_INSTALL = "docker/pip-install.py"
 #: Generated files that may be left behind by an image that is gone.
 STALE = ("docker/*/Dockerfile", PIP_INSTALL)
 #: Numeric, as Kubernetes' runAsNonRoot wants it: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
@@ -41,10 +39,8 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         for image in plan.images
         if image.generated
     }
-    kept: tuple[str, ...] = ()
     if any(image.installs and image.installer == "pip" for image in plan.images):
         files[PIP_INSTALL] = render(env, "pip-install.py.j2", **shared)
-        kept = (PIP_INSTALL,)
     files[BAKE_FILE] = render(
         env,
         BAKE,
@@ -56,8 +52,10 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         relative=dockerfile_in_context,
         attributes=attributes,
     )
-    if plan.family.dockerignore:
-        files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=dockerignore(plan, kept))
+    if plan.family.dockerignore is not None:
+        texts = ((image, of_text(files[image.dockerfile], image)) for image in plan.images if image.generated)
+        lines = dockerignore(shared_sources(plan, texts), plan.family.dockerignore)
+        files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=lines)
     return dict(sorted(files.items()))
 
 
