@@ -161,12 +161,14 @@ def test_no_rules_at_all(repository: Path) -> None:
     assert (repository / "bakegen.yaml").exists()
 
 
-def test_an_unknown_rule_is_a_usage_error(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("repository")
+def test_an_unknown_rule_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["adopt", "--only", "BG099"]) == 2
     assert "no such rule: BG099" in capsys.readouterr().err
 
 
-def test_json(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("repository")
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["adopt", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["family"], found["written"], len(found["images"])) == ("subs", False, 15)
@@ -252,11 +254,13 @@ def test_a_directory_that_cannot_be_written_leaves_all_as_it_was(repository: Pat
 
 
 @pytest.mark.parametrize("words", [["--undo", "--write"], ["--set", "X"], ["a", "b"], ["--undo", "--only", "BG001"]])
-def test_words_that_do_not_go_together(repository: Path, words: list[str]) -> None:
+@pytest.mark.usefixtures("repository")
+def test_words_that_do_not_go_together(words: list[str]) -> None:
     assert run(["adopt", *words]) == 2
 
 
-def test_skip(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("repository")
+def test_skip(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["adopt", "--json", "--skip", "services/0*", "--skip", "services/metadata/"]) == 0
     names = {image["name"] for image in json.loads(capsys.readouterr().out)["images"]}
     assert names == {"base-cpu", "base-cuda", "base-ml", "mux", "post-ner", "subtitle-gen"}

@@ -222,6 +222,12 @@ def test_one_dockerfile_built_in_two_ways_is_two_images(repository: Path) -> Non
     }
 
 
+def test_the_base_is_found_through_stages_and_arguments(repository: Path) -> None:
+    text = "ARG ROOT=first\nFROM ubuntu:24.04 AS first\nFROM alpine:3 AS side\nFROM $ROOT AS Mid\nFROM mid\n"
+    (image,) = adopted(repository, {"Dockerfile": text}).images
+    assert (image.reference, image.reason("from")) == ("ubuntu:24.04", "Dockerfile:2")
+
+
 def test_cycles_and_images_that_stand_on_themselves(repository: Path) -> None:
     files = {
         "a/Dockerfile": "FROM x/b\n",
@@ -271,9 +277,28 @@ def test_the_last_resort_is_the_directory(repository: Path) -> None:
     }
     images = by_name(adopted(repository, files))
     assert (images["api-server"].tags, images["api-server"].context) == (("r.example/api-server:3",), ".")
-    assert "called like docker/01_API-Server/Dockerfile" in images["api-server"].reason("tags")
+    assert images["api-server"].reason("tags") == "compose.yaml:1:25, and its directory is called so"
     assert (images["tool-gpu"].tags, images["tool-gpu"].context) == ((), "docker/tool")
-    assert "no file names this image" in images["tool-gpu"].reason("name")
+    assert "no file names it" in images["tool-gpu"].reason("name")
+
+
+def test_a_from_that_is_called_like_a_directory(repository: Path) -> None:
+    files = {
+        "images/base/Dockerfile": "FROM ubuntu:24.04\n",
+        "images/mid/Dockerfile": "ARG R=q.example\nARG BASE=$R/team/base\nFROM $BASE\n",
+        "images/top/Dockerfile": "FROM q.example/team/mid\n",
+        "cuda/Dockerfile": "FROM nvidia/cuda:12.1.0-base-ubuntu22.04\n",
+        "tools/Dockerfile": "FROM nvidia/cuda:12.1.0-base-ubuntu22.04\n",
+        "helper/Dockerfile": "FROM other/tools\n",
+        "ubuntu/Dockerfile": "FROM scratch\n",
+    }
+    found = adopted(repository, files)
+    images = by_name(found)
+    assert (images["mid"].parents, images["top"].parents) == (("base",), ("mid",))
+    assert images["base"].tags == ("q.example/team/base",)
+    assert images["cuda"].tags == images["tools"].tags == images["ubuntu"].tags == ()
+    assert images["base"].reference == "ubuntu:24.04"
+    assert "helper/Dockerfile:1: other/tools may be what tools/Dockerfile makes" in said(found)
 
 
 @pytest.mark.parametrize("name", ["default", "cpu", "GPU", "con", "a b", "ünï", "..", "a/b", "x" * 300, "-", "A.B"])

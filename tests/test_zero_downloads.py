@@ -48,9 +48,7 @@ class Index:
 
     PORT = 8000
 
-    def __init__(  # noqa: PLR0913, PLR0917 - where and how it runs
-        self, docker: str, env: dict[str, str], wheels: Path, image: str, caching: str = "no-store"
-    ) -> None:
+    def __init__(self, docker: str, env: dict[str, str], wheels: Path, image: str, caching: str = "no-store") -> None:
         """Start it; ``caching`` is what it says of HTTP caching."""
         self._docker, self._env, self._seen = docker, env, dict.fromkeys(("wheels", "debs", "pages"), 0)
         script = Path(package_index.__file__)

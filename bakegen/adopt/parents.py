@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bakegen import graph
 from bakegen.adopt.discover import Readable
 from bakegen.adopt.images import Draft
+from bakegen.dockerfile.arguments import global_arguments
 from bakegen.dockerfile.parser import Dockerfile, DockerfileError
 from bakegen.dockerfile.references import External, Unclear, externals, stage_names
 from bakegen.dockerfile.shell import ShellError, expand
@@ -87,7 +88,7 @@ class _Linker:
         for one in (i for i in self.dockerfile.instructions if i.name == "FROM"):
             words = list_words(one.text, one.command.start, one.command.end)
             place = self.dockerfile.where(one.source(words[0].start))
-            stages.append((words[-1].text.lower() if len(words) > 1 else "", words[0].text.lower(), place))
+            stages.append((words[-1].text.lower() if len(words) > 1 else "", self._expanded(words[0].text), place))
         if not stages:
             return (0, 0)
         named = [n for n, stage in enumerate(stages) if stage[0] == self.draft.stage.lower()]
@@ -98,6 +99,13 @@ class _Linker:
         while below := [n for n in range(index) if stages[n][0] and stages[n][0] == stages[index][1]]:
             index = below[-1]
         return stages[index][2]
+
+    def _expanded(self, text: str) -> str:
+        """Return a FROM as stages are compared with it."""
+        try:
+            return expand(text, self._values(), self.dockerfile.escape).text.lower()
+        except ShellError:
+            return text.lower()
 
     def _adjusted(self) -> bool:
         """Give the build an argument for a registry in FROM, where only that keeps it from an image of the family."""
@@ -138,8 +146,6 @@ class _Linker:
         return fitting[0]
 
     def _values(self) -> Mapping[str, str]:
-        from bakegen.dockerfile.arguments import global_arguments
-
         return global_arguments(self.dockerfile, self.draft.args, DEFAULT_PLATFORM, self.draft.stage).values
 
     def _sorted(self, outside: Sequence[External], root: tuple[int, int]) -> Links:
