@@ -434,7 +434,7 @@ def test_what_compose_takes_from_env_files(tmp_path: Path, adopt: Adopt) -> None
     [
         ("", "couldn't find a bake definition"),
         ('variable "x" {}', "there is no target in it"),
-        ('target "a" {\n  tags = [unknown]\n}', "2,11-18"),
+        ('target "a" {\n  tags = [unknown]\n}', "docker-bake.hcl:2,11-18: "),
         ('target "-a" {}', "cannot be called so in a manifest"),
         ('target "a" { secret = ["id=x,src=nowhere"] }', "make the file, empty if need be"),
         ('target "a" { ssh = ["default"] }', "looks for the SSH agent"),
@@ -452,6 +452,9 @@ def test_files_that_cannot_be_read(tmp_path: Path, adopt: Adopt) -> None:
     for name in ("nowhere.hcl", "."):
         with pytest.raises(ManifestError, match="cannot be read"):
             adopt(tmp_path, name)
+    os.mkfifo(tmp_path / "pipe.hcl")
+    with pytest.raises(ManifestError, match="this is no file"):
+        adopt(tmp_path, "pipe.hcl")
     one(tmp_path / "a", COMPOSE, "compose.yaml")
     one(tmp_path / "b", COMPOSE, "compose.yaml")
     with pytest.raises(ManifestError, match="several directories"):
@@ -498,6 +501,26 @@ def test_another_bake_file_stays(tmp_path: Path, adopt: Adopt) -> None:
     files = [one(tmp_path, 'target "a" {}', "other.hcl") / "other.hcl"]
     with pytest.raises(ConflictError, match="hand-written, and stays"):
         changes(adopt(tmp_path, "other.hcl"), tmp_path, files, force=True)
+
+
+def test_another_directory(tmp_path: Path, client: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """PATH is where files count from, and where the manifest is written."""
+    for name, value in client.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "project" / "app").mkdir(parents=True)
+    (tmp_path / "project" / "app" / "Dockerfile").write_text("FROM scratch\n")
+    one(tmp_path / "project", 'target "a" { context = "app" }')
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["adopt", "project", "--from-bake", f"project/{BAKE_FILE}", "--write"]) == 0
+    assert load("project").plan()["a"].dockerfile == "app/Dockerfile"
+    assert cli.run(["adopt", "nowhere", "--from-bake", f"project/{BAKE_FILE}"]) == 2
+
+
+def test_links_stay(tmp_path: Path, adopt: Adopt) -> None:
+    file = one(tmp_path, 'target "a" {}', "real.hcl") / "real.hcl"
+    (tmp_path / BAKE_FILE).symlink_to(file)
+    with pytest.raises(ConflictError, match="this is a link"):
+        changes(adopt(tmp_path, BAKE_FILE), tmp_path, [tmp_path / BAKE_FILE])
 
 
 def test_the_command_line(

@@ -15,7 +15,7 @@ from typing import Any
 from bakegen.adopt import journal
 from bakegen.adopt.bakefile import in_order, manifest_of
 from bakegen.engine.bake_read import BakeFile, read_bake
-from bakegen.errors import BakegenError, ConflictError, ManifestError, Problem, Where
+from bakegen.errors import BakegenError, ConflictError, ManifestError, Problem, UsageError, Where
 from bakegen.family import Family
 from bakegen.family.load import load
 from bakegen.family.places import CWD, inside
@@ -77,21 +77,23 @@ def from_bake(
     Raises ManifestError for files that bake cannot read or a manifest cannot hold,
     EngineError without buildx.
     """
+    if not root.is_dir():
+        raise UsageError(Problem("there is no such directory", Where(str(root)), next="PATH is where to write"))
     texts = [_text(file) for file in files]
     if ours := [str(file) for file, text in zip(files, texts, strict=True) if is_ours(text)]:
         tip = "change the manifest and render; `bakegen adopt --undo` gives back what stood here before an adoption"
         raise ConflictError(Problem("bakegen has rendered this file", Where(ours[0]), next=tip))
     compose, env = asked.compose, asked.environment
-    base = files[0].resolve().parent if compose else root
+    base = files[0].resolve().parent if compose else root.resolve()
     if compose and any(file.resolve().parent != base for file in files):
         raise ManifestError(Problem("the compose files are in several directories", next="give those of one directory"))
-    found = read_bake([file.resolve() for file in files], base, docker_cmd, env)
+    found = read_bake([Path(_relative(file, base)) for file in files], base, docker_cmd, env)
     if not found.targets:
         what = "there is no service with build: in it" if compose else "there is no target in it"
         tip = "give all files of the build together, the option once for each"
         raise ManifestError(Problem(what, Where(", ".join(map(str, files))), next=tip))
-    if base != root:
-        found = _moved(found, os.path.relpath(base, root).replace(os.sep, "/"))
+    if base != root.resolve():
+        found = _moved(found, _relative(base, root))
     members = {name: list(group.get("targets") or ()) for name, group in found.groups.items()}
     targets = {name: found.targets[name] for name in in_order(found.targets, texts, members)}
     groups = {name: found.groups[name] for name in in_order(found.groups, texts, {})}
@@ -112,6 +114,8 @@ def from_bake(
 
 
 def _text(file: Path) -> str:
+    if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe would be read by us, and empty for buildx
+        raise ManifestError(Problem("this is no file", Where(str(file)), next="write it to a file, and name that"))
     try:
         return file.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
@@ -119,8 +123,16 @@ def _text(file: Path) -> str:
         raise ManifestError(Problem(f"cannot be read: {error.strerror or error}", Where(str(file)), next=tip)) from None
 
 
+def _relative(file: Path, root: Path) -> str:
+    """Return a file as it is named in ``root``; as it is where it is on another drive."""
+    try:
+        return os.path.relpath(file.resolve(), root.resolve()).replace(os.sep, "/")
+    except ValueError:
+        return str(file.resolve())
+
+
 def _shown(file: Path, root: Path) -> str:
-    text = os.path.relpath(file, root).replace(os.sep, "/")
+    text = _relative(file, root)
     return text if text.isprintable() else repr(text)
 
 
@@ -250,6 +262,9 @@ def changes(intake: Intake, root: Path, files: Sequence[Path], *, force: bool = 
         if old is None or old == text:
             found += [Change(path, None, text)] if old is None else []
             continue
+        if (root / path).is_symlink():
+            tip = "remove the link, and name the file that it leads to"
+            raise ConflictError(Problem("this is a link, and stays as it is", Where(path), next=tip))
         if path == MANIFEST and not force:
             tip = "move it away, or replace it with --force"
             raise ConflictError(Problem("there is a manifest already", Where(path), next=tip))

@@ -92,4 +92,5 @@ def _refused(error: str, files: Sequence[Path]) -> Exception:
         tip = "bake looks for secrets even to print: make the file, empty if need be, or give the variable with --set NAME=x"
     if "ssh agent" in what or "agent config" in what:
         tip = "bake looks for the SSH agent even to print: start one (eval $(ssh-agent)), and run this again"
-    return ManifestError(Problem(what, Where(", ".join(map(str, files))), next=tip))
+    where = None if any(str(file) in what for file in files) else Where(", ".join(map(str, files)))
+    return ManifestError(Problem(what, where, next=tip))
