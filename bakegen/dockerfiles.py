@@ -38,7 +38,9 @@ def chosen(paths: Sequence[str], manifest: str | None) -> tuple[Chosen, Path]:
         root = project.root
         plan = project.plan()
         family = dict(surroundings(plan, DiskTree(root)))
-        hand_written = [root / image.dockerfile for image in plan.images if not image.generated]
+        own = [image for image in plan.images if not image.generated and image.dockerfile]
+        # what stands under `bake` may be made by a build, or be elsewhere
+        hand_written = [root / i.dockerfile for i in own if i.bake is None or (root / i.dockerfile).exists()]
     elif not paths:
         paths = (".",)
     wanted = [path for given in paths for path in _found(Path(given))] if paths else hand_written

@@ -30,7 +30,7 @@ TRIED = frozenset({"asr", "demux", "pre-ner", "base-cpu"})
 
 BASE = """\
 FROM {base}
-
+{setup}
 # wheels only make the image bigger
 ENV PYTHONUNBUFFERED=1 \\
     PIP_NO_CACHE_DIR=1
@@ -55,8 +55,8 @@ CMD ["python", "main.py"]
 """
 
 
-def dockerfile(name: str) -> str:
-    """Return the Dockerfile of an image as its authors wrote it."""
+def dockerfile(name: str, setup: str = "") -> str:
+    """Return the Dockerfile of an image as its authors wrote it; ``setup`` are lines for the bases."""
     directory, _, parent = IMAGES[name]
     pip = _MOUNT if name in TRIED else ""
     if parent:
@@ -64,13 +64,21 @@ def dockerfile(name: str) -> str:
     apt = "--mount=type=cache,target=/var/cache/apt " if name == "base-cpu" else ""
     packages = "bc" if name == "base-cpu" else "bc python3-pip"
     more = "" if name == "base-cpu" else "RUN ln -sf /usr/bin/python3 /usr/local/bin/python"
-    values = {"base": BASES[name], "apt": apt, "packages": packages, "more": more, "directory": directory, "pip": pip}
+    values = {
+        "base": BASES[name],
+        "apt": apt,
+        "packages": packages,
+        "more": more,
+        "directory": directory,
+        "pip": pip,
+        "setup": setup,
+    }
     return BASE.format(**values)
 
 
-def texts() -> dict[str, str]:
+def texts(setup: str = "") -> dict[str, str]:
     """Return every file of the repository by its path."""
-    found = {f"services/{IMAGES[name][0]}/Dockerfile": dockerfile(name) for name in IMAGES}
+    found = {f"services/{IMAGES[name][0]}/Dockerfile": dockerfile(name, setup) for name in IMAGES}
     for name, (directory, _, _) in IMAGES.items():
         found[f"services/{directory}/requirements.txt"] = "alpha==1.0\n" if name == "base-cpu" else "gamma==2.0\n"
         found[f"services/{directory}/main.py"] = f'print("{name}")\n'
@@ -112,10 +120,10 @@ def _batch() -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_repository(root: Path) -> Path:
+def write_repository(root: Path, setup: str = "") -> Path:
     """Write the repository below ``root``, which is called ``subs`` then, and return where."""
     top = root / "subs"
-    for path, text in texts().items():
+    for path, text in texts(setup).items():
         file = top / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode())

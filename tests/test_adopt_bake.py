@@ -452,6 +452,9 @@ def test_files_that_cannot_be_read(tmp_path: Path, adopt: Adopt) -> None:
     for name in ("nowhere.hcl", "."):
         with pytest.raises(ManifestError, match="cannot be read"):
             adopt(tmp_path, name)
+    os.mkfifo(tmp_path / "pipe.hcl")
+    with pytest.raises(ManifestError, match="this is no file"):
+        adopt(tmp_path, "pipe.hcl")
     one(tmp_path / "a", COMPOSE, "compose.yaml")
     one(tmp_path / "b", COMPOSE, "compose.yaml")
     with pytest.raises(ManifestError, match="several directories"):
@@ -498,6 +501,19 @@ def test_another_bake_file_stays(tmp_path: Path, adopt: Adopt) -> None:
     files = [one(tmp_path, 'target "a" {}', "other.hcl") / "other.hcl"]
     with pytest.raises(ConflictError, match="hand-written, and stays"):
         changes(adopt(tmp_path, "other.hcl"), tmp_path, files, force=True)
+
+
+def test_another_directory(tmp_path: Path, client: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """PATH is where files count from, and where the manifest is written."""
+    for name, value in client.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "project" / "app").mkdir(parents=True)
+    (tmp_path / "project" / "app" / "Dockerfile").write_text("FROM scratch\n")
+    one(tmp_path / "project", 'target "a" { context = "app" }')
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["adopt", "project", "--from-bake", f"project/{BAKE_FILE}", "--write"]) == 0
+    assert load("project").plan()["a"].dockerfile == "app/Dockerfile"
+    assert cli.run(["adopt", "nowhere", "--from-bake", f"project/{BAKE_FILE}"]) == 2
 
 
 def test_links_stay(tmp_path: Path, adopt: Adopt) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bakegen import cli
 from bakegen.build.options import Options, request
 from bakegen.engine.bake import parents
 from bakegen.family.bake import BakeTarget
@@ -16,6 +17,7 @@ from bakegen.render import BAKE_FILE
 from bakegen.verdicts.family import family_environments
 from bakegen.views import dot, graph_json, mermaid, rows, tree
 from tests.manifests import at, open_project, places, plan, problems
+from tests.support import ROOT, write_project
 
 LINKED = """\
 version: 1
@@ -77,6 +79,26 @@ def test_what_is_not_there_is_no_fault(tmp_path: Path) -> None:
         ("Dockerfile", "."),
     ]
     assert not any(image.externals or image.unclear for image in found.images)
+
+
+def test_check_takes_the_dockerfiles_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = "  gone: { bake: { dockerfile: gone/D } }\n  far: { bake: { context: .. } }\n"
+    write_project(tmp_path, LINKED + images, FILES)
+    monkeypatch.chdir(tmp_path)
+    cli.run(["check"])
+    shown = capsys.readouterr()
+    assert "error" not in shown.err
+    assert shown.err.endswith("of 2\n")
+
+
+def test_the_example_of_the_docs(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+    example = text.split("## What only bake says")[1].split("```yaml\n")[1].split("```")[0]
+    found = plan(tmp_path, f"version: 1\nfamily: f\n{example}", {"api/Dockerfile": "FROM base\n"})
+    assert found["api"].parents == ("tools",)
+    assert found["api"].tags == ("docker.io/example/api:1.4", "ghcr.io/example/api:1.4")
 
 
 @pytest.mark.parametrize(

@@ -21,26 +21,29 @@ _OVERRIDE = re.compile(r"((?:docker-)?compose)\.override(\.ya?ml)", re.IGNORECAS
 _LOST = ("additional_contexts", "ssh", "network", "extra_hosts", "shm_size", "ulimits", "labels", "entitlements")
 
 
-def read_compose(paths: Iterable[str], listed: frozenset[str], tree: Tree) -> Found:
+def read_compose(paths: Iterable[str], listed: frozenset[str], tree: Tree, given: Mapping[str, str]) -> Found:
     """Return what the compose files say; ``listed`` are the files that version control knows.
 
-    A .env file counts for names and paths; for build arguments only if it is in version control.
+    Variables that are ``given`` have these values. A .env file counts for names and paths; for build arguments only if it is in version control.
     """
     calls: list[Call] = []
     uses: list[Use] = []
     notes: list[Problem] = []
     sources: dict[str, Source] = {}
     for path in paths:
-        text = tree.text(path)
+        text = tree.text(path) if tree.kind(path) == "file" else None
+        if text is None:
+            notes.append(Problem("not understood: it is no file of UTF-8 text", Where(path)))
+            continue
         try:
-            sources[path] = parse((text or "").encode(), path, empty="it has no services")
+            sources[path] = parse(text.encode(), path, empty="it has no services")
         except ManifestError as error:
             problem = error.problems[0]
             notes.append(Problem(f"not understood: {problem.what}", problem.where or Where(path)))
     for path, source in sources.items():
         if _OVERRIDE.fullmatch(posixpath.basename(path)) and _overridden(path) & sources.keys():
             continue  # it is read with the file that it changes
-        found = _File(source, _override(path, sources), listed, tree).read()
+        found = _File(source, _override(path, sources), _environments(path, listed, tree, given), tree).read()
         calls, uses, notes = [*calls, *found.calls], [*uses, *found.uses], [*notes, *found.notes]
     return Found(tuple(calls), tuple(uses), tuple(notes))
 
@@ -55,15 +58,24 @@ def _override(path: str, sources: Mapping[str, Source]) -> Source | None:
     return next((other for name, other in sources.items() if path in _overridden(name)), None)
 
 
+def _environments(
+    path: str, listed: frozenset[str], tree: Tree, given: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the variables for a compose file: all, and without those of a .env that is not shared."""
+    name = posixpath.join(posixpath.dirname(path), ".env")
+    own = dotenv(tree.text(name) or "") if tree.kind(name) == "file" else {}
+    return {**own, **given}, {**(own if name in listed else {}), **given}
+
+
 class _File:
     """One compose file, and the override that docker reads with it."""
 
-    def __init__(self, source: Source, override: Source | None, listed: frozenset[str], tree: Tree) -> None:
+    def __init__(
+        self, source: Source, override: Source | None, env: tuple[dict[str, str], dict[str, str]], tree: Tree
+    ) -> None:
         self.source, self.override, self.tree = source, override, tree
         self.directory = posixpath.dirname(source.path)
-        name = posixpath.join(self.directory, ".env")
-        self.env = dotenv(tree.text(name) or "") if tree.kind(name) == "file" else {}
-        self.shared = self.env if name in listed else {}
+        self.env, self.shared = env
         self.notes: list[Problem] = []
 
     def read(self) -> Found:

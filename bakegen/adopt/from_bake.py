@@ -15,7 +15,7 @@ from typing import Any
 from bakegen.adopt import journal
 from bakegen.adopt.bakefile import in_order, manifest_of
 from bakegen.engine.bake_read import BakeFile, read_bake
-from bakegen.errors import BakegenError, ConflictError, ManifestError, Problem, Where
+from bakegen.errors import BakegenError, ConflictError, ManifestError, Problem, UsageError, Where
 from bakegen.family import Family
 from bakegen.family.load import load
 from bakegen.family.places import CWD, inside
@@ -77,6 +77,8 @@ def from_bake(
     Raises ManifestError for files that bake cannot read or a manifest cannot hold,
     EngineError without buildx.
     """
+    if not root.is_dir():
+        raise UsageError(Problem("there is no such directory", Where(str(root)), next="PATH is where to write"))
     texts = [_text(file) for file in files]
     if ours := [str(file) for file, text in zip(files, texts, strict=True) if is_ours(text)]:
         tip = "change the manifest and render; `bakegen adopt --undo` gives back what stood here before an adoption"
@@ -112,6 +114,8 @@ def from_bake(
 
 
 def _text(file: Path) -> str:
+    if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe would be read by us, and empty for buildx
+        raise ManifestError(Problem("this is no file", Where(str(file)), next="write it to a file, and name that"))
     try:
         return file.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:

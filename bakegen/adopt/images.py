@@ -37,8 +37,8 @@ class Draft:
         return self.calls[0].where if self.calls else None
 
 
-def drafts(  # noqa: PLR0913, PLR0917 - what is known comes from six places
-    dockerfiles: Sequence[Readable], calls: Iterable[Call], uses: Iterable[Use], settler: Settler, tree: Tree, top: str
+def drafts(
+    dockerfiles: Sequence[Readable], calls: Iterable[Call], uses: Iterable[Use], settler: Settler, tree: Tree
 ) -> tuple[list[Draft], list[Problem]]:
     """Return an image for each Dockerfile and each way in which it is built, and what is not clear about them."""
     made = _Maker(settler)
@@ -54,7 +54,6 @@ def drafts(  # noqa: PLR0913, PLR0917 - what is known comes from six places
         if item.path not in built:
             context, why = context_of(item, tree)
             made.drafts.append(Draft(item.path, context, {}, "", why={"context": why}))
-    _by_directory([draft for draft in made.drafts if not draft.tags], made.drafts, uses, settler, top)
     return made.drafts, made.notes
 
 
@@ -82,11 +81,11 @@ class _Maker:
         draft.secrets = draft.secrets or call.secrets
         for tag in own:
             draft.tags.setdefault(tag, []).append(call.where)
-            self.owner.setdefault(_key(tag), draft)
+            self.owner.setdefault(key(tag), draft)
 
     def _free(self, tag: str, call: Call) -> bool:
         """Return whether a tag is not yet that of another Dockerfile; if it is, say so."""
-        other = self.owner.get(_key(tag))
+        other = self.owner.get(key(tag))
         if other is None or (other.dockerfile, other.stage) == (call.dockerfile, call.stage):
             return True
         what = f"{tag} is built from {call.dockerfile}{_stage(call.stage)} here"
@@ -96,8 +95,8 @@ class _Maker:
 
     def _same(self, call: Call, tags: Sequence[str], *, had_none: bool) -> Draft | None:
         near = [d for d in self.drafts if (d.dockerfile, d.stage) == (call.dockerfile, call.stage)]
-        keys = {_key(tag) for tag in tags}
-        sharing = [d for d in near if keys & {_key(tag) for tag in d.tags}]
+        keys = {key(tag) for tag in tags}
+        sharing = [d for d in near if keys & {key(tag) for tag in d.tags}]
         equal = [d for d in near if d.context == call.context and d.args == dict(call.args)]
         nameless = [d for d in near if not d.tags]
         return next(iter([*sharing, *equal, *(near if had_none else nameless)]), None)
@@ -119,17 +118,17 @@ class _Maker:
         """Take the second names that ``docker tag`` gives."""
         for use in (use for use in uses if use.source):
             source, new = (self.settler.settled(text, use.where) for text in (use.source, use.reference))
-            draft = self.owner.get(_key(source)) if source else None
-            if draft and new and self.owner.setdefault(_key(new), draft) is draft:
+            draft = self.owner.get(key(source)) if source else None
+            if draft and new and self.owner.setdefault(key(new), draft) is draft:
                 draft.tags.setdefault(new, []).append(use.where)
 
     def confirm(self, uses: Iterable[Use]) -> None:
         """Note where else an image's name is written: what runs it."""
         for use in (use for use in uses if not use.source):
             tag = self.settler.settled(use.reference, use.where)
-            draft = self.owner.get(_key(tag)) if tag else None
+            draft = self.owner.get(key(tag)) if tag else None
             if draft:
-                written = next(own for own in draft.tags if _key(own) == _key(tag))
+                written = next(own for own in draft.tags if key(own) == key(tag))
                 draft.tags[written].append(use.where)
 
 
@@ -137,31 +136,9 @@ def _stage(name: str) -> str:
     return f" (stage {name})" if name else ""
 
 
-def _key(tag: str) -> str:
+def key(tag: str) -> str:
+    """Return a tag as BuildKit compares it with a FROM."""
     return ImageRef.parse(tag).context_name
-
-
-def _by_directory(
-    nameless: Sequence[Draft], all_drafts: Sequence[Draft], uses: Iterable[Use], settler: Settler, top: str
-) -> None:
-    """Give images without a tag one that a compose file runs and that is called like their directory; the last resort."""
-    owned = {_key(tag) for draft in all_drafts for tag in draft.tags}
-    wanted: dict[str, Use] = {}
-    for use in uses:
-        tag = settler.settled(use.reference, use.where) if not use.source else ""
-        if tag and _key(tag) not in owned:
-            wanted.setdefault(tag, use)
-    for draft in nameless:
-        called = names.of_dockerfile(draft.dockerfile, top)
-        hits = [tag for tag in wanted if any(names.same(called, name) for name in _names_of(tag))]
-        rivals = [d for d in nameless if names.same(names.of_dockerfile(d.dockerfile, top), called)]
-        if len(hits) == 1 and len(rivals) == 1:
-            draft.tags[hits[0]] = [wanted[hits[0]].where]
-            draft.why["tags"] = f"run at {wanted[hits[0]].where}, and called like {draft.dockerfile}"
-
-
-def _names_of(tag: str) -> tuple[str, str]:
-    return names.of_reference(tag), names.of_reference(tag, with_tag=True)
 
 
 def name_all(found: Sequence[Draft], taken: Iterable[str], top: str) -> None:
@@ -171,14 +148,16 @@ def name_all(found: Sequence[Draft], taken: Iterable[str], top: str) -> None:
     for index, draft in enumerate(found):
         draft.name = chosen[str(index)]
         if not draft.tags:
-            draft.why["name"] = f"no file names this image: called like {draft.dockerfile}"
+            draft.why["name"] = "called like its directory: no file names it"
 
 
 def _choices(draft: Draft, top: str) -> tuple[str, ...]:
     by_place = names.of_dockerfile(draft.dockerfile, top)
     whole = names.valid(posixpath.dirname(draft.dockerfile).replace("/", "-") or by_place)
     first = next(iter(draft.tags), "")
-    by_tag = (*_names_of(first), names.valid(ImageRef.parse(first).name.replace("/", "-"))) if first else ()
+    by_tag = (*names.of_tag(first), names.valid(ImageRef.parse(first).name.replace("/", "-"))) if first else ()
     service = tuple(names.valid(call.service) for call in draft.calls if call.service)[:1]
+    if service and first.endswith(f"-{service[0]}") and "/" not in first:  # named by compose
+        by_tag = (*service, *by_tag)
     staged = (f"{by_place}-{names.valid(draft.stage)}",) if draft.stage else ()
     return tuple(dict.fromkeys((*by_tag, *service, *(() if first else (*staged, by_place, whole)))))

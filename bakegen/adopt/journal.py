@@ -116,6 +116,7 @@ def undo(root: Path) -> Undone:
     """
     found = journals(root)
     if not found:
+        tidy(root)
         tip = "`bakegen adopt --write` makes what can be undone"
         raise UsageError(Problem("there is nothing to undo here", Where(str(PLACE)), next=tip))
     journal = found[-1]
@@ -131,7 +132,9 @@ def undo(root: Path) -> Undone:
         elif done:
             (removed if entry.before is None else restored).append(entry.path)
     if not kept:
-        shutil.rmtree(journal)
+        gone = journal.with_name(f"new-{os.getpid()}")  # from here on it is litter, whatever happens
+        journal.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
         tidy(root)
     return Undone(tuple(restored), tuple(removed), tuple(kept), len(found) - 1)
 
@@ -173,7 +176,7 @@ def _restore(root: Path, journal: Path, entry: Entry) -> Problem | bool:
 
 
 def _replace(path: Path, data: bytes, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.undo.tmp")
     try:
         _write(temporary, data)
         temporary.chmod(mode)
@@ -186,7 +189,7 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
 
 def _sweep(path: Path, process: int) -> None:
     """Remove what a killed write left beside a file, by the names that ``files.apply`` gives."""
-    pattern = re.compile(rf"\.{re.escape(path.name)}\.(?:{process}\.old|[a-z0-9_]{{8}}\.tmp)")
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.(?:{process}\.old|(?:undo|[a-z0-9_]{{8}})\.tmp)")
     with suppress(OSError):
         for left in path.parent.iterdir():
             if pattern.fullmatch(left.name):

@@ -45,13 +45,23 @@ class Listing:
 
 def listing(root: Path) -> Listing:
     """Return the files below ``root``: with git what it tracks or would, without it all that a walk finds."""
-    if not root.is_dir():
-        what = "this is no directory" if root.exists() else "there is no such directory"
-        raise UsageError(Problem(what, Where(str(root)), next="name the top of the repository"))
+    _exists(root)
     known = git.files(root)
     if known is not None:
         return Listing(tuple(path for path in known if not path.startswith(".bakegen/")), by_git=True)
+    return walked(root)
+
+
+def walked(root: Path) -> Listing:
+    """Return the files that a walk finds below ``root``, without what tools and version control keep for themselves."""
+    _exists(root)
     return Listing(tuple(sorted(_walked(root))), by_git=False)
+
+
+def _exists(root: Path) -> None:
+    if not root.is_dir():
+        what = "this is no directory" if root.exists() else "there is no such directory"
+        raise UsageError(Problem(what, Where(str(root)), next="name the top of the repository"))
 
 
 def _walked(root: Path) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bakegen.adopt.model import AdoptedImage, Adoption
+from bakegen.adopt.names import repository
 from bakegen.adopt.tags import short
 from bakegen.adopt.yaml_text import yaml_lines
 from bakegen.errors import ManifestError
@@ -64,6 +65,8 @@ def _fields(
     if image.context != ".":
         yield "context", image.context
     tags = [short(tag, adoption.registry, adoption.tag) for tag in firsts[image.name]]
+    if not tags and repository(image.name) != image.name:
+        tags = [repository(image.name)]
     if tags and tags != [image.name]:
         yield "tag", tags[0] if len(tags) == 1 else tags
     if image.target:

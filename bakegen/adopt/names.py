@@ -23,6 +23,11 @@ def valid(text: str) -> str:
     return f"{name}-image" if name.lower() in RESERVED or _WINDOWS.fullmatch(name) else name
 
 
+def repository(name: str) -> str:
+    """Return the nearest name that registries take."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "image"
+
+
 def of_dockerfile(path: str, top: str) -> str:
     """Return what the place of a Dockerfile says of its image: the suffix of its name, else its directory's."""
     directory, name = posixpath.split(path)
@@ -43,6 +48,11 @@ def of_reference(reference: str, *, with_tag: bool = False) -> str:
     return valid(f"{ref.repository}-{ref.tag}" if with_tag and ref.tag and ref.tag != "latest" else ref.repository)
 
 
+def of_tag(tag: str) -> tuple[str, str]:
+    """Return the names that an image with this tag may have, the shorter one first."""
+    return of_reference(tag), of_reference(tag, with_tag=True)
+
+
 def same(one: str, other: str) -> bool:
     """Return whether two names differ in no more than case, separators, and numbers for order at the front."""
     return _plain(one) == _plain(other)
@@ -58,16 +68,17 @@ def distinct(choices: Mapping[str, Sequence[str]], taken: Iterable[str] = ()) ->
     Names that differ only in case count as one: they would be one directory on Windows and macOS.
     """
     found: dict[str, str] = {}
+    taken = [name.lower() for name in taken]
     level = dict.fromkeys(choices, 0)
     while True:
         chosen = {key: names[min(level[key], len(names) - 1)] for key, names in choices.items()}
-        counts = Counter(name.lower() for name in chosen.values())
+        counts = Counter([*taken, *(name.lower() for name in chosen.values())])
         again = [k for k, name in chosen.items() if counts[name.lower()] > 1 and level[k] < len(choices[k]) - 1]
         if not again:
             break
         for key in again:
             level[key] += 1
-    used = {name.lower() for name in taken}
+    used = set(taken)
     for key, name in chosen.items():
         number, free = 2, name
         while free.lower() in used:

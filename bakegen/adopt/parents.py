@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from bakegen import graph
 from bakegen.adopt.discover import Readable
 from bakegen.adopt.images import Draft
+from bakegen.dockerfile.arguments import global_arguments
 from bakegen.dockerfile.parser import Dockerfile, DockerfileError
-from bakegen.dockerfile.references import External, Unclear, externals
+from bakegen.dockerfile.references import External, Unclear, externals, stage_names
 from bakegen.dockerfile.shell import ShellError, expand
 from bakegen.dockerfile.words import list_words
 from bakegen.errors import Problem, Where
@@ -22,12 +23,12 @@ _PREFIX = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-[^}]*)?\})/(.+)")
 
 @dataclass(slots=True)
 class Links:
-    """What an image's Dockerfile names: its ``parents`` in the family by the name that FROM has, and its base.
+    """What an image's Dockerfile names: its ``parents`` in the family by all names that it has for them, and its base.
 
     ``parents`` has the one that the built stage stands on first, if that is one of the family.
     """
 
-    parents: dict[str, str] = field(default_factory=dict)
+    parents: dict[str, dict[str, None]] = field(default_factory=dict)
     base: str = ""
     where: Where | None = None
 
@@ -35,10 +36,16 @@ class Links:
 def linked(found: Sequence[Draft], readable: Mapping[str, Readable]) -> tuple[dict[str, Links], list[Problem]]:
     """Return what each image names, by image, and what cannot be told. Arguments that make a match are put in."""
     owners = {ImageRef.parse(tag).context_name: draft for draft in found for tag in draft.tags}
+    repositories: dict[str, list[Draft]] = {}
+    for draft in found:
+        for path in {ImageRef.parse(tag).path for tag in draft.tags}:
+            repositories.setdefault(path, []).append(draft)
     notes: list[Problem] = []
     links: dict[str, Links] = {}
     for draft in found:
-        links[draft.name] = _Linker(draft, readable[draft.dockerfile].parsed, owners, notes).links()
+        linker = _Linker(draft, readable[draft.dockerfile].parsed, owners, notes)
+        linker.repositories = repositories
+        links[draft.name] = linker.links()
     _break_cycles(links, notes)
     return links, list(dict.fromkeys(notes))
 
@@ -48,6 +55,7 @@ class _Linker:
 
     def __init__(self, draft: Draft, dockerfile: Dockerfile, owners: Mapping[str, Draft], notes: list[Problem]) -> None:
         self.draft, self.dockerfile, self.owners, self.notes = draft, dockerfile, owners, notes
+        self.repositories: Mapping[str, Sequence[Draft]] = {}
 
     def links(self) -> Links:
         try:
@@ -80,7 +88,7 @@ class _Linker:
         for one in (i for i in self.dockerfile.instructions if i.name == "FROM"):
             words = list_words(one.text, one.command.start, one.command.end)
             place = self.dockerfile.where(one.source(words[0].start))
-            stages.append((words[-1].text.lower() if len(words) > 1 else "", words[0].text.lower(), place))
+            stages.append((words[-1].text.lower() if len(words) > 1 else "", self._expanded(words[0].text), place))
         if not stages:
             return (0, 0)
         named = [n for n, stage in enumerate(stages) if stage[0] == self.draft.stage.lower()]
@@ -91,6 +99,13 @@ class _Linker:
         while below := [n for n in range(index) if stages[n][0] and stages[n][0] == stages[index][1]]:
             index = below[-1]
         return stages[index][2]
+
+    def _expanded(self, text: str) -> str:
+        """Return a FROM as stages are compared with it."""
+        try:
+            return expand(text, self._values(), self.dockerfile.escape).text.lower()
+        except ShellError:
+            return text.lower()
 
     def _adjusted(self) -> bool:
         """Give the build an argument for a registry in FROM, where only that keeps it from an image of the family."""
@@ -131,8 +146,6 @@ class _Linker:
         return fitting[0]
 
     def _values(self) -> Mapping[str, str]:
-        from bakegen.dockerfile.arguments import global_arguments
-
         return global_arguments(self.dockerfile, self.draft.args, DEFAULT_PLATFORM, self.draft.stage).values
 
     def _sorted(self, outside: Sequence[External], root: tuple[int, int]) -> Links:
@@ -145,11 +158,33 @@ class _Linker:
             if owner is self.draft:
                 what = f"{item.written} is this image itself: an older one is taken from the registry"
                 self.notes.append(Problem(what, self._where(item.line, item.column)))
-            if owner and owner is not self.draft and item.kind != "syntax":
-                links.parents.setdefault(owner.name, item.written)
-            elif at_root:
+            if owner and owner is not self.draft and item.kind != "syntax" and not self._hidden(item, owner):
+                links.parents.setdefault(owner.name, {})[item.written] = None
+            elif at_root and not owner:
                 links.base = item.written
+            if owner is None:
+                self._near_miss(item)
         return links
+
+    def _near_miss(self, item: External) -> None:
+        """Say which image of the family has the same repository under another tag."""
+        ref = ImageRef.parse(item.written)
+        near = [tag for draft in self.repositories.get(ref.path, ()) for tag in draft.tags]
+        same = [
+            tag for tag in near if ImageRef.parse(tag).path == ref.path and ImageRef.parse(tag).registry == ref.registry
+        ]
+        if same and not ref.digest:
+            what = f"{item.written} is taken from the registry: what is built here is {', '.join(same)}"
+            self.notes.append(Problem(what, self._where(item.line, item.column)))
+
+    def _hidden(self, item: External, owner: Draft) -> bool:
+        """Return whether a stage hides an image of the family: BuildKit would take the image in the stage's place."""
+        if ImageRef.parse(item.written).context_name not in stage_names(self.dockerfile):
+            return False
+        what = f"a stage has the name of {item.written}, so the image {owner.name} cannot be led there"
+        tip = "give the stage another name, then adopt: until then that image comes from the registry"
+        self.notes.append(Problem(what, self._where(item.line, item.column), next=tip))
+        return True
 
 
 def _break_cycles(links: dict[str, Links], notes: list[Problem]) -> None:
@@ -157,6 +192,6 @@ def _break_cycles(links: dict[str, Links], notes: list[Problem]) -> None:
     while chain := graph.cycle({name: tuple(one.parents) for name, one in links.items()}):
         child, parent = chain[0], next(p for p in chain[1:] if p in links[chain[0]].parents)
         what = f"images are built from each other: {' -> '.join(chain)}"
-        reference = links[child].parents.pop(parent)
-        why = f"{child} takes {reference} from the registry, so that the rest can be built"
+        references = ", ".join(links[child].parents.pop(parent))
+        why = f"{child} takes {references} from the registry, so that the rest can be built"
         notes.append(Problem(what, links[child].where, why, "one of them must stand on something else"))

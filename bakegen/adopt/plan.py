@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from bakegen.adopt import compose, names
 from bakegen.adopt.arguments import needed
+from bakegen.adopt.directories import named_by_directory
 from bakegen.adopt.discover import Readable
 from bakegen.adopt.images import Draft, drafts, name_all
 from bakegen.adopt.model import AdoptedImage, Adoption, Call, Discovery, Fact
@@ -29,9 +30,10 @@ def planned(
     """Return the family; ``top`` is what its directory is called, ``given`` are values for variables that no file has."""
     settler = Settler(_values(readable, given or {}))
     calls = [compose.named(call, top) for call in found.calls]
-    made, notes = drafts(readable, calls, found.uses, settler, tree, top)
-    name_all(made, (), top)
+    made, notes = drafts(readable, calls, found.uses, settler, tree)
     by_path = {item.path: item for item in readable}
+    notes += named_by_directory(made, found.uses, by_path, settler, top)
+    name_all(made, (), top)
     links, more = linked(made, by_path)
     bases = _bases(links, {draft.name for draft in made})
     for draft in made:
@@ -121,7 +123,7 @@ def _image(draft: Draft, links: Mapping[str, Links], bases: Mapping[str, str]) -
         secrets=draft.secrets,
         parents=tuple(link.parents),
         base=base if not link.parents else "",
-        links=tuple(link.parents.items()),
+        links=tuple((parent, name) for parent, names in link.parents.items() for name in names),
         why=tuple(why.items()),
         reference=link.base,
     )

@@ -12,7 +12,7 @@ from bakegen import files
 from bakegen.adopt import journal
 from bakegen.adopt.discover import readable, sort_out
 from bakegen.adopt.improve import Edited, Outcome, as_before, improve
-from bakegen.adopt.listing import Listing, listing
+from bakegen.adopt.listing import Listing
 from bakegen.adopt.manifest import manifest
 from bakegen.adopt.model import Adoption
 from bakegen.adopt.plan import planned
@@ -60,13 +60,12 @@ class Work:
         return as_before(self.outcome.left, old, self.outcome.texts)
 
 
-def work(root: Path, asked: Asked) -> Work:
-    """Return what adopting the repository at ``root`` comes to.
+def work(root: Path, listed: Listing, asked: Asked) -> Work:
+    """Return what adopting the repository at ``root`` comes to, whose files are ``listed``.
 
     Raises UsageError where there is nothing to adopt, ManifestError for a manifest that is not valid, ConflictError for
     a hand-written file in the way.
     """
-    listed = listing(root)
     if os.path.lexists(root / MANIFEST):
         project, adoption, text = load(root), None, ""
         notes = tuple(_strangers(project, listed, asked))
@@ -94,7 +93,7 @@ def _fresh(root: Path, listed: Listing, asked: Asked) -> tuple[Project, Adoption
         tip = "name the top of the repository; `bakegen adopt --help` says what is looked for"
         raise UsageError(Problem("there is no Dockerfile to adopt here", Where(str(root)), next=tip), *problems)
     _free_for_bake(root)
-    adoption = planned(told(paths, listed.paths, tree, problems), found, tree, _top(root), asked.given)
+    adoption = planned(told(paths, listed.paths, tree, problems, asked.given), found, tree, _top(root), asked.given)
     keeps_ignore = (root / IGNORE_FILE).exists() or all(image.context != "." for image in adoption.images)
     text, made = manifest(adoption, dockerignore=not keeps_ignore)
     return Project(root, made), adoption, text

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from bakegen.adopt import makefile, shell, windows
 from bakegen.adopt.calls import builds
@@ -21,14 +22,17 @@ _ORDER = ("shell", "make", "powershell", "batch")
 _MENTIONS = ("docker", "podman", "buildah", "nerdctl")
 
 
-def told(paths: Paths, listed: Sequence[str], tree: Tree, problems: Iterable[Problem]) -> Discovery:
-    """Return what compose files, scripts and workflows tell; ``problems`` is what the Dockerfiles already gave rise to."""
-    found = [read_compose(paths.compose, frozenset(listed), tree)]
-    found += [
-        _script(path, language, listed, tree)
-        for path, language in sorted(paths.scripts, key=lambda one: _ORDER.index(one[1]))
-    ]
-    found += [read_workflow(path, listed, tree, _reader(tree)) for path in paths.workflows]
+def told(
+    paths: Paths, listed: Sequence[str], tree: Tree, problems: Iterable[Problem], given: Mapping[str, str]
+) -> Discovery:
+    """Return what compose files, scripts and workflows tell, in an environment of the variables ``given``.
+
+    ``problems`` is what the Dockerfiles already gave rise to.
+    """
+    scripts = sorted(paths.scripts, key=lambda one: _ORDER.index(one[1]))
+    found = [read_compose(paths.compose, frozenset(listed), tree, given)]
+    found += [_script(Script(path, "", env=given), language, listed, tree) for path, language in scripts]
+    found += [read_workflow(path, listed, tree, _reader(tree), given) for path in paths.workflows]
     notes = [*problems, *(problem for one in found for problem in one.notes)]
     for path in paths.bake:
         tip = f"take its targets in: bakegen adopt --from-bake {path}"
@@ -50,11 +54,11 @@ def _reader(tree: Tree) -> Callable[[str], str | None]:
     return read
 
 
-def _script(path: str, language: str, listed: Sequence[str], tree: Tree) -> Found:
-    text = tree.text(path) if tree.kind(path) == "file" else None
+def _script(script: Script, language: str, listed: Sequence[str], tree: Tree) -> Found:
+    text = tree.text(script.path) if tree.kind(script.path) == "file" else None
     if text is None or len(text) > _MAX_SCRIPT or not any(word in text.lower() for word in _MENTIONS):
         return Found()
-    script = Script(path, text)
+    script = replace(script, text=text)
     if language == "batch":
         return builds(windows.batch(script), tree)
     if language == "powershell":

@@ -30,7 +30,7 @@ def plan_lines(adoption: Adoption) -> Iterator[str]:
         if not top:
             continue
         yield ""
-        yield f"{bases[name]} ({name})" if name else "no base that is known"
+        yield f"{bases[name]} ({name})" if name else "scratch, or a base that is not known"
         for image in top:
             yield from _branch(image, adoption, 1, shown)
 
@@ -58,8 +58,10 @@ def _facts(image: AdoptedImage) -> Iterator[str]:
     elif image.reason("context"):
         yield f"context: {image.reason('context')}"
     if image.reason("tags") != image.reason("dockerfile") and image.tags:
-        new = [place for place in image.reason("tags").split(", ") if place not in image.reason("dockerfile")]
-        yield f"named at {_places(', '.join(new))}"
+        built = image.reason("dockerfile")
+        new = [place for place in image.reason("tags").split(", ") if place not in built]
+        if new:
+            yield f"named at {_places(', '.join(new))}"
     if image.reason("name"):
         yield image.reason("name")
     if image.parents[1:]:

@@ -23,9 +23,11 @@ _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}", re.DOTALL)
 _MAX_JOBS = 256  # what GitHub makes of one matrix
 
 
-def read_workflow(path: str, files: Sequence[str], tree: Tree, read: Callable[[str], str | None]) -> Found:
-    """Return the builds of a workflow; nothing of what has none is said to be missed."""
-    text = tree.text(path) or ""
+def read_workflow(
+    path: str, files: Sequence[str], tree: Tree, read: Callable[[str], str | None], given: Mapping[str, str]
+) -> Found:
+    """Return the builds of a workflow; variables that are ``given`` have these values where it sets none."""
+    text = (tree.text(path) if tree.kind(path) == "file" else None) or ""
     if not re.search(r"docker|podman|buildah", text):
         return Found()
     try:
@@ -33,7 +35,7 @@ def read_workflow(path: str, files: Sequence[str], tree: Tree, read: Callable[[s
     except ManifestError as error:
         problem = error.problems[0]
         return Found(notes=(Problem(f"not understood: {problem.what}", problem.where or Where(path)),))
-    return _Workflow(source, files, tree, read).read()
+    return _Workflow(source, files, tree, read).read(given)
 
 
 class _Workflow:
@@ -43,9 +45,9 @@ class _Workflow:
         self.uses: dict[Use, None] = {}
         self.notes: dict[Problem, None] = {}
 
-    def read(self) -> Found:
+    def read(self, given: Mapping[str, str]) -> Found:
         jobs = self.source.data.get("jobs")
-        env = _texts(self.source.data.get("env"))
+        env = {**given, **_texts(self.source.data.get("env"))}
         for name, job in jobs.items() if isinstance(jobs, dict) else ():
             if isinstance(job, dict) and isinstance(job.get("steps"), list):
                 for axes in _matrix(job.get("strategy")):

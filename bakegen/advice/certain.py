@@ -9,7 +9,7 @@ from bakegen.advice.look import Call, Look
 from bakegen.advice.state import Step, plain_shell
 from bakegen.advice.tools import Tool
 from bakegen.advice.touch import relation
-from bakegen.dockerfile.bash import ShellWord
+from bakegen.dockerfile.bash_words import ShellWord
 
 #: What changes the wheels that are compiled: a cache may hold one that was compiled otherwise.
 _COMPILES = re.compile(

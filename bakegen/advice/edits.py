@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bakegen.dockerfile.bash import ShellCommand, ShellWord
+from bakegen.dockerfile.bash import ShellCommand
+from bakegen.dockerfile.bash_words import ShellWord
 from bakegen.dockerfile.parser import Dockerfile, Edit, Instruction
 from bakegen.dockerfile.script import Script
 

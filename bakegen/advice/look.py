@@ -12,7 +12,8 @@ from bakegen.advice.edits import Editor
 from bakegen.advice.model import Finding, Surroundings, Value
 from bakegen.advice.state import Step, steps
 from bakegen.advice.tools import TOOLS, Places, Tool
-from bakegen.dockerfile.bash import ShellCommand, ShellWord
+from bakegen.dockerfile.bash import ShellCommand
+from bakegen.dockerfile.bash_words import ShellWord
 from bakegen.dockerfile.caches import expanded, fields
 from bakegen.dockerfile.parser import Dockerfile, Edit, Instruction
 from bakegen.dockerfile.words import Word

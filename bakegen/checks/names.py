@@ -32,8 +32,8 @@ def structure(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
     yield from _group_members(family, variants)
     yield from _dockerfiles(variants)
     yield from _patterns(family)
-    yield from _ignore_lines(family)
     yield from bake_targets(variants)
+    yield from _ignore_lines(family)
     yield from idle(variants)
 
 

@@ -70,10 +70,11 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
         choice = {"compose": bool(from_compose), "write": write, "force": force, "as_json": as_json}
         take_in(from_bake or from_compose, Path(path), _values(given), **choice)
         return
+    from bakegen.adopt.listing import listing
     from bakegen.adopt.run import Asked, work
 
     root = Path(path)
-    done = work(root, Asked(_rules(only), skip, _values(given)))
+    done = work(root, listing(root), Asked(_rules(only), skip, _values(given)))
     if write and done.changes:
         _written(done, no_lock=no_lock, force=force, as_json=as_json)
         return

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from bakegen.dockerfile.bash import Parsed, ShellCommand, ShellWord, parsed
+from bakegen.dockerfile.bash import Parsed, ShellCommand, parsed
+from bakegen.dockerfile.bash_words import ShellWord
 from bakegen.dockerfile.parser import Instruction
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash"})

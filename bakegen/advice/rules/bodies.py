@@ -9,7 +9,8 @@ from bakegen.advice.look import Look, calls
 from bakegen.advice.state import Step
 from bakegen.advice.tools import Tool
 from bakegen.advice.touch import Touch, touches
-from bakegen.dockerfile.bash import ShellCommand, ShellWord
+from bakegen.dockerfile.bash import ShellCommand
+from bakegen.dockerfile.bash_words import ShellWord
 from bakegen.dockerfile.parser import Edit
 from bakegen.dockerfile.script import Script
 
