@@ -15,8 +15,8 @@ from bakegen.dockerfile.parser import Dockerfile, DockerfileError, parse
 from bakegen.dockerfile.references import External, Unclear, externals, stage_names
 from bakegen.family import Family
 from bakegen.lock import Lock
-from bakegen.plan import PlannedImage, full_reference
-from bakegen.refs import ImageRef
+from bakegen.plan import PlannedImage, references
+from bakegen.refs import ImageRef, is_reference
 from bakegen.tree import Tree
 
 #: What is locked where neither image nor defaults name a platform: a plan is the same on every machine.
@@ -27,11 +27,16 @@ WHOLE = "the file"
 _TIP = "run: bakegen lock"
 
 
-def found(image: PlannedImage, images: Sequence[PlannedImage], family: Family, tree: Tree) -> PlannedImage:
-    """Return an image with what its hand-written Dockerfile names outside of the family; a generated one as it is."""
+def found(image: PlannedImage, names: frozenset[str], tree: Tree) -> PlannedImage:
+    """Return an image with what its hand-written Dockerfile names outside of the family; a generated one as it is.
+
+    ``names`` are those of the family's own images, by ``own_names``.
+    """
     if image.generated:
         return image
-    text = tree.text(image.dockerfile)
+    text = dockerfile_text(image, tree)
+    if text is None and image.bake and not (image.dockerfile and tree.kind(image.dockerfile) == "file"):
+        return image  # elsewhere, or not there before the build
     if text is None:
         return replace(image, externals=(), unclear=(Unclear(WHOLE, 1, 1, "it is not UTF-8 text"),))
     try:
@@ -40,10 +45,27 @@ def found(image: PlannedImage, images: Sequence[PlannedImage], family: Family, t
         stages = stage_names(dockerfile)
     except DockerfileError as error:
         return replace(image, unclear=(Unclear(WHOLE, error.line, error.column, error.what),))
-    own = {full_reference(family, tag) for other in images for tag in other.tags}
-    own_names = {ImageRef.parse(name).context_name for name in own} | {image.parent}
-    outside = (item for item in named if ImageRef.parse(item.written).context_name not in own_names)
+    linked = {*(image.bake.contexts if image.bake else ()), image.parent}
+    outside = (
+        item
+        for item in named
+        for written in [{item.written, ImageRef.parse(item.written).context_name}]
+        if names.isdisjoint(written) and linked.isdisjoint(written)
+    )
     return replace(image, externals=tuple(outside), unclear=tuple(unclear), stages=stages)
+
+
+def dockerfile_text(image: PlannedImage, tree: Tree) -> str | None:
+    """Return the Dockerfile of a hand-written image; None where it cannot be read, or is not in the project."""
+    if image.bake and image.bake.dockerfile_inline is not None:
+        return image.bake.dockerfile_inline
+    return tree.text(image.dockerfile) if image.dockerfile else None
+
+
+def own_names(images: Sequence[PlannedImage], family: Family) -> frozenset[str]:
+    """Return the names under which the images of the family may stand in FROM."""
+    refs = {ref for image in images for ref in references(family, image)}
+    return frozenset(ImageRef.parse(ref).context_name for ref in refs if is_reference(ref))
 
 
 def _named(dockerfile: Dockerfile, image: PlannedImage) -> tuple[list[External], list[Unclear]]:
@@ -65,7 +87,7 @@ def hidden_parents(images: Sequence[PlannedImage]) -> Iterator[Fault]:
     """
     for image in images:
         if image.parent and ImageRef.parse(image.from_ref).context_name in image.stages:
-            what = f"{image.dockerfile} has a stage with the name of {image.from_ref}, which it is built from"
+            what = f"{image.shown} has a stage with the name of {image.from_ref}, which it is built from"
             yield Fault(
                 ("images", image.origin), what, "give the stage, or the parent's tag, another name", on_key=True
             )
@@ -78,14 +100,14 @@ def unlocked(family: Family, images: Sequence[PlannedImage], lock: Lock) -> Iter
             yield Fault(("bases", name), f"bakegen.lock does not know {base.ref}", _TIP)
     for image in images:
         for unread in (item for item in image.unclear if item.text == WHOLE):
-            what = f"{image.dockerfile}:{unread.line}: what it names cannot be looked up in the lock: {unread.why}"
+            what = f"{image.shown}:{unread.line}: what it names cannot be looked up in the lock: {unread.why}"
             yield Fault(("images", image.origin, "dockerfile"), what, "mend the Dockerfile")
         for item in image.externals:
             if item.written not in lock.pins:
-                what = f"{image.dockerfile}:{item.line}: bakegen.lock does not know {item.written}"
+                what = f"{image.shown}:{item.line}: bakegen.lock does not know {item.written}"
                 yield Fault(("images", image.origin, "dockerfile"), what, _TIP)
             elif item.kind != "syntax" and ImageRef.parse(item.written).context_name in image.stages:
-                what = f"{image.dockerfile}:{item.line}: {item.written} cannot be led to its digest"
+                what = f"{image.shown}:{item.line}: {item.written} cannot be led to its digest"
                 why = "a stage has its name, and BuildKit would take the image in the stage's place"
                 tip = "give the stage another name, or write the digest there: bakegen lock --in-place"
                 yield Fault(("images", image.origin, "dockerfile"), what, tip, why)

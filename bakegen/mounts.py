@@ -7,6 +7,8 @@ from bakegen.layers import ARCH, Mount
 
 UV_CACHE = "/root/.cache/uv"
 WHEELS = "/root/.cache/wheels"
+#: The program that installs with pip; in the project only while an image uses it.
+PIP_INSTALL = "docker/pip-install.py"
 
 
 def apt_mounts(choice: CacheChoice, distro: str) -> tuple[Mount, ...]:

@@ -8,8 +8,10 @@ from fnmatch import fnmatchcase
 
 from bakegen import graph
 from bakegen.dockerfile.references import External, Unclear
+from bakegen.dockerfile.sources import Sources
 from bakegen.errors import Problem, UsageError
 from bakegen.family import Family, Secret, Target
+from bakegen.family.bake import BakeTarget
 from bakegen.family.bases import BaseFacts
 from bakegen.family.load import nearest
 from bakegen.layers import EnvLayer, FilesLayer, InstallLayer, Layer, VenvLayer, WorkdirLayer
@@ -46,11 +48,15 @@ class PlannedImage:
     base: str | None
     #: the reference in its FROM; for a hand-written image, the one that is redirected to the parent
     from_ref: str
-    #: repository, or repository:tag, without registry; a lone repository gets TAG
+    #: repository, or repository:tag, without registry; a lone repository gets TAG. In full where ``bake`` has tags
     tags: tuple[str, ...]
+    #: where the Dockerfile is in the project; "" for one that is elsewhere, or within the bake file
     dockerfile: str
+    #: the same of the build context
     context: str
     generated: bool
+    #: what only bake says of a hand-written image
+    bake: BakeTarget | None
     distro: str
     python: str | None
     installer: str
@@ -60,6 +66,10 @@ class PlannedImage:
     #: what a hand-written Dockerfile names of other registries, and what cannot be told from it
     externals: tuple[External, ...]
     unclear: tuple[Unclear, ...]
+    #: what a hand-written Dockerfile takes from the build context
+    copies: Sources
+    #: the .dockerignore that it is built under, whether or not there is one: of its Dockerfile, else of its context
+    ignore_file: str
     #: names of the stages of a hand-written Dockerfile, in lower case
     stages: frozenset[str]
     #: named contexts that lead such names to their locked digests
@@ -73,6 +83,17 @@ class PlannedImage:
     workdir: str
     entrypoint: tuple[str, ...] | None
     cmd: tuple[str, ...] | None
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The images of the family that it is built from: its parent, and those that ``bake`` links."""
+        linked = self.bake.linked if self.bake else ()
+        return tuple(dict.fromkeys([*([self.parent] if self.parent else []), *linked]))
+
+    @property
+    def shown(self) -> str:
+        """Its Dockerfile as messages name it."""
+        return self.dockerfile or f"the Dockerfile of {self.name}"
 
     @property
     def installs(self) -> bool:
@@ -104,7 +125,10 @@ class Plan:
     #: the references of the bases as FROM has them: with digest, and through a mirror, where there are such
     bases: Mapping[str, ImageRef]
     images: tuple[PlannedImage, ...]
+    #: every group by name, with its images
     groups: tuple[tuple[str, tuple[str, ...]], ...]
+    #: the same as the bake file has them: name, description, and names of images and, where so written, of groups
+    bake_groups: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     def __getitem__(self, name: str) -> PlannedImage:
         """Return an image by name; a KeyError when there is none."""
@@ -116,11 +140,11 @@ class Plan:
     @property
     def parents(self) -> dict[str, tuple[str, ...]]:
         """The images each image is built from."""
-        return {image.name: (image.parent,) if image.parent else () for image in self.images}
+        return {image.name: image.parents for image in self.images}
 
     def reference(self, image: PlannedImage) -> str:
-        """Return the first tag of an image as others write it in FROM."""
-        return full_reference(self.family, image.tags[0])
+        """Return the first tag of an image as others write it in FROM; its name where it has none."""
+        return next(iter(references(self.family, image)), image.name)
 
     def select(self, words: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the images that names, groups and globs stand for, parents first.
@@ -161,6 +185,13 @@ def generated_dockerfile(name: str) -> str:
 def match(word: str, names: Iterable[str]) -> tuple[str, ...]:
     """Return the names that a name or glob stands for."""
     return tuple(name for name in names if name == word or fnmatchcase(name, word))
+
+
+def references(family: Family, image: PlannedImage) -> tuple[str, ...]:
+    """Return all tags of an image in full; any text may stand there where ``bake`` has them."""
+    if image.bake and image.bake.tags is not None:
+        return image.tags
+    return tuple(full_reference(family, tag) for tag in image.tags)
 
 
 def full_reference(family: Family, tag: str) -> str:

@@ -20,7 +20,7 @@ from bakegen.lock import read as read_lock
 from bakegen.plan import Plan
 from bakegen.render import STALE, rendered
 from bakegen.resolve import faults_of_rest, resolve
-from bakegen.tree import Once
+from bakegen.tree import Once, Tree
 
 MANIFEST = "bakegen.yaml"
 
@@ -33,6 +33,8 @@ class Project:
     manifest: Manifest
     #: the pins of bakegen.lock; None where there is no such file
     lock: Lock | None = None
+    #: its files, where they are not simply those on disk
+    tree: Tree | None = None
 
     @property
     def family(self) -> Family:
@@ -41,7 +43,7 @@ class Project:
 
     @cached_property
     def _plan(self) -> Plan:
-        plan, faults = resolve(self.family, Once(DiskTree(self.root)), self.lock)
+        plan, faults = resolve(self.family, Once(self.tree or DiskTree(self.root)), self.lock)
         if plan is None:
             raise ManifestError(*_problems(faults, self.manifest.source))
         return plan

@@ -112,3 +112,17 @@ def parse_platform(text: str) -> str:
     if not _PLATFORM.fullmatch(text):
         raise ValueError(f"{text!r} is not a platform such as linux/amd64 or linux/arm64/v8")
     return text
+
+
+def is_platform(text: str) -> bool:
+    """Return whether ``text`` is a platform; bake also takes the word ``local``."""
+    return _PLATFORM.fullmatch(text) is not None
+
+
+def is_reference(text: str) -> bool:
+    """Return whether ``text`` is the reference of an image."""
+    try:
+        ImageRef.parse(text)
+    except ValueError:
+        return False
+    return True

@@ -5,15 +5,18 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 
-from bakegen import checks, external, graph
+from bakegen import checks, copied, external, graph
 from bakegen.checks import Fault
+from bakegen.dockerfile.sources import Sources
 from bakegen.family import Family, Target
+from bakegen.family.bake import BakeTarget
 from bakegen.family.bases import BaseFacts, facts
 from bakegen.family.expand import Variant, expand
 from bakegen.family.models import ImageFields, Torch
+from bakegen.family.places import places
 from bakegen.family.requirements import included
 from bakegen.family.source import Loc
-from bakegen.groups import groups_of
+from bakegen.groups import bake_groups_of, groups_of
 from bakegen.layers import (
     AptLayer,
     EnvLayer,
@@ -28,7 +31,8 @@ from bakegen.layers import (
 )
 from bakegen.lock import Lock
 from bakegen.mounts import apt_mounts, own_mount, python_mounts
-from bakegen.plan import Ground, Plan, PlannedImage, full_reference, generated_dockerfile
+from bakegen.plan import Ground, Plan, PlannedImage, generated_dockerfile, references
+from bakegen.refs import is_platform, is_reference
 from bakegen.tree import Tree
 
 PYPI = "https://pypi.org/simple"
@@ -43,17 +47,21 @@ def resolve(family: Family, tree: Tree, lock: Lock | None = None) -> tuple[Plan 
     faults = [*checks.structure(family, variants), *checks.values(variants, tree)]
     parents = checks.parents_of(family, variants)
     bases = _bases(family, lock)
-    if not graph.cycle(parents):
+    if not graph.cycle(checks.edges(variants, parents)):
         images, more = _images(family, variants, parents, bases, tree)
         faults += [*more, *checks.together(images)]
         if not faults:
-            images = tuple(external.found(image, images, family, tree) for image in images)
+            names = external.own_names(images, family)
+            images = tuple(external.found(image, names, tree) for image in images)
+            images = tuple(copied.found(image, tree) for image in images)
             faults += external.hidden_parents(images)
+            faults += copied.hidden_by_own_lines(family, images)
             faults += external.unlocked(family, images, lock) if lock else ()
         if lock and not faults:
             images = tuple(external.redirected(image, lock, family.mirrors) for image in images)
         if not faults:
-            return Plan(family, {name: base.ref for name, base in bases.items()}, images, groups_of(family, images)), ()
+            refs = {name: base.ref for name, base in bases.items()}
+            return Plan(family, refs, images, groups_of(family, images), bake_groups_of(family, images)), ()
     return None, tuple(dict.fromkeys(faults))
 
 
@@ -88,7 +96,7 @@ def _images(
     grounds: dict[str, Ground] = {}
     images: list[PlannedImage] = []
     faults: list[Fault] = []
-    for name in graph.order(parents):
+    for name in graph.order(checks.edges(variants, parents)):
         variant = by_name[name]
         parent = parents[name][0] if parents[name] else None
         ground = grounds.get(parent) if parent else _on_base(variant, bases)
@@ -106,14 +114,14 @@ def _on_base(variant: Variant, bases: Mapping[str, BaseFacts]) -> Ground | None:
     base = bases.get(variant.fields.from_ or "")
     if base:
         return Ground(str(base.ref), base, base.target, base.distro, base.python)
-    if variant.fields.dockerfile and variant.fields.from_ is None:
+    if variant.fields.hand_written and variant.fields.from_ is None:
         return Ground("", None, variant.fields.target or Target.CPU, variant.name, None)
     return None
 
 
 def _above(family: Family, image: PlannedImage, ground: Ground) -> Ground:
     """Return what the children of an image stand on."""
-    ref = full_reference(family, image.tags[0])
+    ref = next(filter(is_reference, references(family, image)), "")
     if not image.generated:
         # What a hand-written Dockerfile leaves behind is not known: no venv of ours, any user.
         return Ground(
@@ -169,10 +177,10 @@ class _Resolver:
 
     def image(self) -> PlannedImage:
         """Return the image."""
-        fields, name = self.fields, self.variant.name
-        layers = () if fields.dockerfile else tuple(self._layers())
+        fields, name, bake = self.fields, self.variant.name, self.fields.bake or BakeTarget()
+        layers = () if fields.hand_written else tuple(self._layers())
         installs = any(isinstance(layer, (VenvLayer, InstallLayer)) for layer in layers)
-        generated = fields.dockerfile is None
+        dockerfile, context = places(fields) if fields.hand_written else (generated_dockerfile(name), ".")
         uv_from = checks.uv_source(self.ground.base, self.bases) if installs and self.installer == "uv" else None
         return PlannedImage(
             name=name,
@@ -182,10 +190,11 @@ class _Resolver:
             parent=self.parent,
             base=self.ground.base.name if self.ground.base else None,
             from_ref=self.ground.ref,
-            tags=fields.tag or (name,),
-            dockerfile=fields.dockerfile or generated_dockerfile(name),
-            context=fields.context,
-            generated=generated,
+            tags=fields.tag or (name,) if bake.tags is None else bake.tags,
+            dockerfile=dockerfile,
+            context=context,
+            generated=not fields.hand_written,
+            bake=fields.bake,
             distro=self.ground.distro,
             python=self.python if installs else (fields.python or self.ground.python),
             installer=self.installer,
@@ -193,12 +202,14 @@ class _Resolver:
             uv_from=uv_from,
             externals=(),
             unclear=(),
+            copies=Sources(),
+            ignore_file="",
             stages=frozenset({"uv"}) if uv_from else frozenset(),
             redirects=(),
-            platforms=fields.platforms or self.family.defaults.platforms,
+            platforms=tuple(filter(is_platform, bake.platforms)) or fields.platforms or self.family.defaults.platforms,
             secrets=fields.secrets,
-            args=tuple(sorted(fields.args.items())),
-            labels=tuple(sorted((self.family.defaults.labels | fields.labels).items())),
+            args=tuple(sorted((fields.args | bake.args).items())),
+            labels=tuple(sorted((self.family.defaults.labels | fields.labels | bake.labels).items())),
             parent_user=self.ground.user,
             user=self.user,
             workdir=self.workdir,

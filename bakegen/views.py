@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bakegen.plan import Plan, PlannedImage, full_reference
+from bakegen.plan import Plan, PlannedImage, references
 
 
 def rows(plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -15,8 +15,8 @@ def rows(plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
         {
             "image": image.name,
             "target": str(image.target),
-            "from": image.parent or image.base or "",
-            "tags": [full_reference(plan.family, tag) for tag in image.tags],
+            "from": next(iter(image.parents), image.base) or "",
+            "tags": list(references(plan.family, image)),
             "python": image.python,
             "dockerfile": image.dockerfile,
             "generated": image.generated,
@@ -32,9 +32,9 @@ def tree(plan: Plan, names: Sequence[str]) -> str:
     shown = _with_ancestors(plan, names)
     children: dict[str, list[str]] = {}
     for image in shown:
-        children.setdefault(image.parent or _root(image), []).append(image.name)
+        children.setdefault(next(iter(image.parents), _root(image)), []).append(image.name)
     lines: list[str] = []
-    for root in sorted({_root(image) for image in shown if image.parent is None}):
+    for root in sorted({_root(image) for image in shown if not image.parents}):
         base = plan.family.bases.get(root)
         lines.append(f"{root}  {base.ref.name}:{base.ref.tag or 'latest'}" if base else root)
         lines += _branch(root, children)
@@ -61,7 +61,7 @@ def mermaid(plan: Plan, names: Sequence[str]) -> str:
     shown = _with_ancestors(plan, names)
     ids = {name: f"n{index}" for index, name in enumerate(_nodes(shown))}
     lines = ["flowchart LR", *(f'  {ids[name]}["{name}"]' for name in ids)]
-    lines += [f"  {ids[image.parent or _root(image)]} --> {ids[image.name]}" for image in shown]
+    lines += [f"  {ids[above]} --> {ids[image.name]}" for image in shown for above in image.parents or (_root(image),)]
     return "\n".join(lines)
 
 
@@ -69,14 +69,21 @@ def dot(plan: Plan, names: Sequence[str]) -> str:
     """Return the images as a Graphviz graph (https://graphviz.org/doc/info/lang.html)."""
     shown = _with_ancestors(plan, names)
     lines = ["digraph family {", "  rankdir=LR;", "  node [shape=box];"]
-    lines += [f"  {json.dumps(image.parent or _root(image))} -> {json.dumps(image.name)};" for image in shown]
+    edges = [(above, image.name) for image in shown for above in image.parents or (_root(image),)]
+    lines += [f"  {json.dumps(above)} -> {json.dumps(name)};" for above, name in edges]
     return "\n".join([*lines, "}"])
 
 
 def graph_json(plan: Plan, names: Sequence[str]) -> str:
     """Return the images with their parents and bases as JSON."""
     nodes = [
-        {"image": image.name, "parent": image.parent, "base": image.base, "target": str(image.target)}
+        {
+            "image": image.name,
+            "parent": next(iter(image.parents), None),
+            "parents": list(image.parents),
+            "base": image.base,
+            "target": str(image.target),
+        }
         for image in _with_ancestors(plan, names)
     ]
     return json.dumps({"family": plan.family.family, "images": nodes}, indent=2)
@@ -97,11 +104,11 @@ def _root(image: PlannedImage) -> str:
 def _with_ancestors(plan: Plan, names: Sequence[str]) -> tuple[PlannedImage, ...]:
     wanted = set(names)
     for image in reversed(plan.images):
-        if image.name in wanted and image.parent:
-            wanted.add(image.parent)
+        if image.name in wanted:
+            wanted.update(image.parents)
     return tuple(image for image in plan.images if image.name in wanted)
 
 
 def _nodes(images: Sequence[PlannedImage]) -> list[str]:
-    roots = sorted({_root(image) for image in images if image.parent is None})
+    roots = sorted({_root(image) for image in images if not image.parents})
     return [*roots, *(image.name for image in images)]

@@ -1,6 +1,6 @@
 """A package index that forbids HTTP caching, and an HTTP proxy for apt; both count what leaves them.
 
-``python package_index.py DIRECTORY PORT`` runs in a container beside the builds, with nothing but Python.
+``python package_index.py DIRECTORY PORT [CACHE-CONTROL]`` runs in a container beside the builds, with nothing but Python.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     wheels: ClassVar[dict[str, bytes]] = {}
+    caching: ClassVar[str] = "no-store"
 
     def do_GET(self) -> None:
         """Answer one request and count its bytes."""
@@ -67,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "text/html" if self.path.endswith("/") else "application/octet-stream")
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
+        self.send_header("Cache-Control", self.caching)
         self.end_headers()
         return body
 
@@ -122,11 +123,12 @@ def _forward(url: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def main(directory: Path, port: int) -> None:
+def main(directory: Path, port: int, caching: str = "no-store") -> None:
     """Serve the wheels of a directory until the process is ended."""
+    Handler.caching = caching
     Handler.wheels = {path.name: path.read_bytes() for path in directory.glob("*.whl")}
     ThreadingHTTPServer(("0.0.0.0", port), Handler).serve_forever()  # noqa: S104 - inside a container
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

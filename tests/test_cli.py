@@ -61,7 +61,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], 2, "Usage: bakegen"),
         (["lst"], 2, "no such verb: lst. Did you mean list?"),
-        (["zzz"], 2, "no such verb: zzz. Verbs: bench, build,"),
+        (["zzz"], 2, "no such verb: zzz. Verbs: adopt, bench,"),
         (["list", "--jsn"], 2, "No such option"),
         (["--nope"], 2, "No such option"),
         (["graph", "--format", "svg"], 2, "'svg' is not one of"),

@@ -166,6 +166,25 @@ def test_single_line(text: str, one: bool) -> None:
     assert escape.single_line(text) is one
 
 
+def test_hcl_values() -> None:
+    value = [{"type": "image", "push": "true"}, {"dest": "${x}", "n": 3, "off": False}]
+    assert (
+        escape.hcl_value(value)
+        == '[{ "type" = "image", "push" = "true" }, { "dest" = "$${x}", "n" = 3, "off" = false }]'
+    )
+    assert (escape.hcl_value({}), escape.hcl_value([])) == ("{}", "[]")
+    long = "x" * 100
+    assert (
+        escape.hcl_value([long, {"a": long}])
+        == f"""[
+    "{long}",
+    {{
+      "a" = "{long}"
+    }},
+  ]"""
+    )
+
+
 @pytest.mark.engine
 def test_copied_names_on_a_real_engine(tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]) -> None:
     names = [

@@ -12,7 +12,7 @@ from bakegen.files import unified_diff
 from bakegen.lock import read
 from bakegen.locking.wanted import wanted
 from bakegen.project import load
-from bakegen.render import contexts
+from bakegen.render.bake import contexts
 from tests.locks import Client, day, image_bytes
 from tests.registries import FakeRegistry, digest_of
 from tests.support import write_project

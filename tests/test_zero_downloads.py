@@ -48,13 +48,13 @@ class Index:
 
     PORT = 8000
 
-    def __init__(self, docker: str, env: dict[str, str], wheels: Path, image: str) -> None:
-        """Start it."""
+    def __init__(self, docker: str, env: dict[str, str], wheels: Path, image: str, caching: str = "no-store") -> None:
+        """Start it; ``caching`` is what it says of HTTP caching."""
         self._docker, self._env, self._seen = docker, env, dict.fromkeys(("wheels", "debs", "pages"), 0)
         script = Path(package_index.__file__)
         volumes = [f"--volume={script}:/package_index.py:ro", f"--volume={wheels}:/wheels:ro"]
         self._id = self._run(
-            "run", "--detach", *volumes, image, "python", "/package_index.py", "/wheels", str(self.PORT)
+            "run", "--detach", *volumes, image, "python", "/package_index.py", "/wheels", str(self.PORT), caching
         )
         self.host = self._run("inspect", "--format", "{{.NetworkSettings.Networks.bridge.IPAddress}}", self._id)
         self.url = f"http://{self.host}:{self.PORT}"

@@ -7,16 +7,19 @@ same places; parents and bases are named by tag.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bakegen.family.bake import LINK
 from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer
 from bakegen.plan import Plan, PlannedImage
 from bakegen.refs import ImageRef
-from bakegen.render import UID, parent_names
+from bakegen.render import UID
+from bakegen.render.bake import context, dockerfile_in_context, parent_names
 from bakegen.render.templates import environment, render
 
 if TYPE_CHECKING:
@@ -73,10 +76,13 @@ def tag_of(image: PlannedImage, prefix: str) -> str:
 def commands(plan: Plan, names: Sequence[str], setting: Setting, files: Mapping[str, Path]) -> Iterator[list[str]]:
     """Yield the words behind ``docker`` that build each image, parents first; ``files`` are the Dockerfiles by image."""
     for image in (image for image in plan.images if image.name in names):
-        words = ["build", "--progress=rawjson", "--file", str(files.get(image.name, image.dockerfile))]
+        words = ["build", "--progress=rawjson", "--file", str(files.get(image.name, _file(image)))]
+        if image.bake and image.bake.target:
+            words += ["--target", image.bake.target]
         words += ["--tag", tag_of(image, setting.prefix)]
         for name, reference in _contexts(plan, image, setting):
             words += ["--build-context", f"{name}=docker-image://{reference}"]
+        words += _linked(plan, image, setting)
         arguments = dict(image.args) | _arguments(image.name, setting.sets)
         for name, value in (arguments | {"BUILDKIT_CACHE_MOUNT_NS": setting.namespace}).items():
             words += ["--build-arg", f"{name}={value}"]
@@ -87,7 +93,19 @@ def commands(plan: Plan, names: Sequence[str], setting: Setting, files: Mapping[
         for secret in image.secrets:
             source = f"env={secret.env}" if secret.env else f"src={secret.src}"
             words += ["--secret", f"id={secret.id},{source}"]
-        yield [*words, image.context]
+        yield [*words, context(image)]
+
+
+def _file(image: PlannedImage) -> str:
+    """Return where `docker build` finds the Dockerfile of a hand-written image."""
+    return image.dockerfile or posixpath.join(context(image), dockerfile_in_context(image))
+
+
+def _linked(plan: Plan, image: PlannedImage, setting: Setting) -> Iterator[str]:
+    """Yield the named contexts of an image's own; one that is another image is that baseline's."""
+    for name, value in (image.bake.contexts if image.bake else {}).items():
+        tag = tag_of(plan[value.removeprefix(LINK)], setting.prefix) if value.startswith(LINK) else ""
+        yield from ("--build-context", f"{name}=" + (f"docker-image://{tag}" if tag else value))
 
 
 def _contexts(plan: Plan, image: PlannedImage, setting: Setting) -> Iterator[tuple[str, str]]:

@@ -13,10 +13,12 @@ from bakegen import graph
 from bakegen.build.model import BuildRequest
 from bakegen.engine.bake import Output
 from bakegen.errors import Problem, UsageError
+from bakegen.family.bake import LINK
 from bakegen.family.load import nearest
-from bakegen.plan import Plan, PlannedImage, full_reference, match
+from bakegen.plan import Plan, PlannedImage, match, references
 from bakegen.refs import ImageRef
-from bakegen.render import BAKE_FILE, contexts, dockerfile_in_context, parent_names
+from bakegen.render import BAKE_FILE
+from bakegen.render.bake import attributes, context, contexts, dockerfile_in_context, parent_names
 
 Parents = Literal["build", "registry"]
 #: Keys that `--set` of buildx 0.29 takes and loses (docker/buildx, bake/bake.go).
@@ -48,10 +50,7 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
     fresh = _fresh(plan, options.fresh, problems)
     if problems:
         raise UsageError(*problems)
-    solved = set(names)
-    for name in names:
-        if options.parents == "build":
-            solved.update(graph.ancestors(name, plan.parents))
+    solved = _solved(plan, names, options)
     images = [image for image in plan.images if image.name in solved]
     overrides = {image.name: _contexts(plan, image, substitutes, solved, options) for image in images}
     asked = BuildRequest(
@@ -69,6 +68,17 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
     return replace(asked, stamp=_stamp(asked, images, root))
 
 
+def _solved(plan: Plan, names: Sequence[str], options: Options) -> set[str]:
+    """Return the images that a bake of ``names`` builds: these and their parents, unless those come from the registry.
+
+    A parent without a tag is in no registry.
+    """
+    parents = plan.parents
+    if options.parents == "registry":
+        parents = {name: tuple(above for above in found if not plan[above].tags) for name, found in parents.items()}
+    return {*names, *(above for name in names for above in graph.ancestors(name, parents))}
+
+
 def _stamp(asked: BuildRequest, images: Sequence[PlannedImage], root: Path) -> str:
     """Return a name for all that goes into a build as far as a look at the files' sizes and times can tell."""
     known = repr((asked.targets, asked.builder, asked.output, asked.sets, asked.contexts, asked.args, images))
@@ -81,7 +91,8 @@ def _stamp(asked: BuildRequest, images: Sequence[PlannedImage], root: Path) -> s
 
 def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:
     """Yield the files an image is made from; of a hand-written one's context only the Dockerfile is known."""
-    yield root / image.dockerfile
+    if image.dockerfile:
+        yield root / image.dockerfile
     for source in image.sources:
         for path in root.glob(source) if any(c in source for c in "*?[") else (root / source,):
             yield from path.rglob("*") if path.is_dir() else (path,)
@@ -95,8 +106,13 @@ def _definition(image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:
         if not value.startswith("target:") or value.removeprefix("target:") in solved
     }
     secrets = [{"type": "file", "id": s.id, "src": s.src} for s in image.secrets if s.src]
-    dockerfile = dockerfile_in_context(image)
-    return {"context": image.context, "dockerfile": dockerfile, "contexts": linked, "secret": secrets}
+    return {
+        "context": context(image),
+        "dockerfile": dockerfile_in_context(image),
+        "secret": secrets,
+        **attributes(image),
+        "contexts": linked,
+    }
 
 
 def _contexts(
@@ -114,6 +130,10 @@ def _contexts(
     if image.parent and image.parent not in solved:
         parent = _tagged(plan, plan[image.parent], options)
         found |= dict.fromkeys(parent_names(image), f"docker-image://{parent}")
+    for name, value in (image.bake.contexts if image.bake else {}).items():
+        linked = value.removeprefix(LINK)
+        if value.startswith(LINK) and linked not in solved:
+            found[name] = f"docker-image://{_tagged(plan, plan[linked], options)}"
     return found
 
 
@@ -121,7 +141,7 @@ def _tagged(plan: Plan, image: PlannedImage, options: Options) -> str:
     """Return the first tag of an image, as the bake file makes it with REGISTRY and TAG from the environment."""
     registry = plan.family.registry if options.registry is None else options.registry
     family = plan.family.model_copy(update={"registry": registry, "tag": options.tag or plan.family.tag})
-    return full_reference(family, image.tags[0])
+    return references(family, image)[0]
 
 
 def _substitutes(plan: Plan, words: Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, str]]:

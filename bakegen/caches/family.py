@@ -54,7 +54,7 @@ def family_mounts(images: Sequence[PlannedImage], texts: Mapping[str, str], plat
     found: dict[tuple[str, str, str, str], UsedMount] = {}
     users: dict[tuple[str, str, str, str], dict[str, None]] = defaultdict(dict)
     for image in images:
-        for use in _uses(image, texts.get(image.dockerfile, ""), platform):
+        for use in _uses(image, texts.get(image.shown, ""), platform):
             key = (use.id, use.uid or "0", use.gid or "0", use.mode)
             found.setdefault(key, use)
             users[key][image.name] = None

@@ -9,6 +9,7 @@ from bakegen.caches.family import FamilyMount, Held, family_mounts, held
 from bakegen.engine.du import CacheMountUsage, cache_mounts
 from bakegen.engine.info import inspect_builder
 from bakegen.errors import Problem, UsageError
+from bakegen.external import dockerfile_text
 from bakegen.files import DiskTree
 from bakegen.plan import Plan
 from bakegen.project import Project
@@ -42,7 +43,7 @@ def _dockerfiles(project: Project, plan: Plan) -> dict[str, str]:
     """Return the text of each Dockerfile of the family: as it is rendered, or as the user wrote it."""
     tree, rendered = DiskTree(project.root), project.render()
     return {
-        image.dockerfile: rendered[image.dockerfile] if image.generated else tree.text(image.dockerfile) or ""
+        image.shown: rendered[image.dockerfile] if image.generated else dockerfile_text(image, tree) or ""
         for image in plan.images
     }
 

@@ -6,10 +6,11 @@ from bakegen.checks.cuts import sound
 from bakegen.checks.faults import Fault
 from bakegen.checks.image import values
 from bakegen.checks.names import structure
-from bakegen.checks.parents import parents_of
+from bakegen.checks.parents import edges, parents_of
 
 __all__ = [
     "Fault",
+    "edges",
     "on_ground",
     "parents_of",
     "sound",

@@ -16,7 +16,7 @@ def on_ground(variant: Variant, ground: Ground, family: Family, bases: Mapping[s
     yield from _target(variant, ground)
     yield from _torch(variant, ground)
     fields = variant.fields
-    if ground.python and fields.python and ground.python != fields.python and not fields.dockerfile:
+    if ground.python and fields.python and ground.python != fields.python and not fields.hand_written:
         what = f"{variant.name} asks for Python {fields.python}, but {fields.from_} has {ground.python}"
         yield Fault(at(variant, "python"), what, "build it from a base with that version, or leave 'python' out")
     installer = fields.installer or family.defaults.installer

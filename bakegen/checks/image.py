@@ -41,14 +41,15 @@ def values(variants: Sequence[Variant], tree: Tree) -> Iterator[Fault]:
 def idle(variants: Sequence[Variant]) -> Iterator[Fault]:
     """Yield fields that have no effect, or another one, beside the others of their image."""
     for variant in variants:
-        yield from _idle_if_written(variant) if variant.fields.dockerfile else _idle_if_generated(variant)
+        yield from _idle_if_written(variant) if variant.fields.hand_written else _idle_if_generated(variant)
 
 
 def _idle_if_written(variant: Variant) -> Iterator[Fault]:
     given = variant.fields.model_fields_set
     for field in (field.rstrip("_") for field in _GENERATED_ONLY if field in given):
+        why_written = "dockerfile" if variant.fields.dockerfile else "bake"
         what = f"{variant.name} has a hand-written Dockerfile, so {field!r} has no effect"
-        tip = "write it into the Dockerfile, or leave 'dockerfile' out"
+        tip = f"write it into the Dockerfile, or leave {why_written!r} out"
         yield Fault(at(variant, field), what, tip, on_key=True)
 
 

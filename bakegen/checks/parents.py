@@ -23,21 +23,29 @@ def parents_of(family: Family, variants: Sequence[Variant]) -> dict[str, tuple[s
     return found
 
 
+def edges(variants: Sequence[Variant], parents: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return all images that each is built from: its parent, and those that ``bake`` links to it."""
+    names = {variant.name for variant in variants}
+    linked = {variant.name: variant.fields.bake.linked if variant.fields.bake else () for variant in variants}
+    return {name: (*found, *(link for link in linked[name] if link in names)) for name, found in parents.items()}
+
+
 def froms(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
     """Yield images whose ``from`` is missing, unknown or ambiguous, and one circle of those built from each other."""
     known = _by_word(variants)
     for variant in variants:
         yield from _from(family, variant, known)
-    if chain := graph.cycle(parents_of(family, variants)):
+    if chain := graph.cycle(edges(variants, parents_of(family, variants))):
         origin = next(variant for variant in variants if variant.name == chain[0])
         what = f"images are built from each other: {' -> '.join(chain)}"
-        yield Fault(at(origin, "from"), what, "one of them must be built from a base")
+        field = "from" if origin.fields.from_ else "bake"
+        yield Fault(at(origin, field), what, "one of them must be built from a base")
 
 
 def _from(family: Family, variant: Variant, known: Mapping[str, list[Variant]]) -> Iterator[Fault]:
     name = variant.fields.from_
     if name is None:
-        if variant.fields.dockerfile is None:
+        if not variant.fields.hand_written:
             what = f"{variant.name} does not say what it is built from"
             yield Fault(at(variant), what, "add from: a base or another image", on_key=True)
         return

@@ -19,6 +19,8 @@ def tags(family: Family, variants: Sequence[Variant]) -> Iterator[Fault]:
         family = family.model_copy(update={"registry": None})
     seen: dict[str, Variant] = {}
     for variant in variants:
+        if variant.fields.bake and variant.fields.bake.tags is not None:
+            continue  # taken as they are
         for index, tag in enumerate(variant.fields.tag or (variant.name,)):
             loc = at(variant, "tag", index) if variant.fields.tag else at(variant)
             try:

@@ -42,7 +42,12 @@ def verb(selection: tuple[str, ...], groups: bool, bases: bool, manifest: str | 
         table = rows(plan, plan.select(selection or ["*"]))
         registry = f"{plan.family.registry}/"  # said once in the manifest, and in every row of the JSON
         cells = [
-            (str(row["image"]), str(row["target"]), str(row["from"]), str(row["tags"][0]).removeprefix(registry))
+            (
+                str(row["image"]),
+                str(row["target"]),
+                str(row["from"]),
+                next(iter(row["tags"]), "").removeprefix(registry),
+            )
             for row in table
         ]
         text = columns([("IMAGE", "TARGET", "FROM", "TAG"), *cells])

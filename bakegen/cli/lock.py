@@ -89,7 +89,7 @@ def verb(  # noqa: PLR0913, PLR0917 - the options of a verb
     from bakegen.locking.run import Asked, run
 
     now = datetime.now(UTC).replace(microsecond=0)
-    with _registry(project) as registry:
+    with registry_of(project) as registry:
         result = run(project, wants, Asked(upgrade, bases, min_age, in_place, from_dockerfiles), registry, now)
     done = () if dry_run else result.apply()  # before anything is printed: a closed pipe must not keep it from the disk
     _show(result, wants, now, as_json=as_json)
@@ -107,7 +107,7 @@ def _sensible(rules: list[tuple[bool, str]]) -> None:
             raise click.UsageError(text)
 
 
-def _registry(project: Project) -> Registry:
+def registry_of(project: Project) -> Registry:
     """Return a client for the registries, with the user's credentials and the manifest's mirrors."""
     import os
 
@@ -133,7 +133,7 @@ def _registry(project: Project) -> Registry:
 
 def _tell_unclear(plan: Plan) -> None:
     notes = (
-        f"note: {image.dockerfile}:{item.line}:{item.column}: {item.text} cannot be locked: {item.why}"
+        f"note: {image.shown}:{item.line}:{item.column}: {item.text} cannot be locked: {item.why}"
         for image in plan.images
         for item in image.unclear
     )
@@ -151,7 +151,7 @@ def _check(project: Project, wants: Mapping[str, Wanted], *, remote: bool, as_js
     problems, silent = check.offline(project, wants), None
     if remote and project.lock:
         try:
-            with _registry(project) as registry:
+            with registry_of(project) as registry:
                 problems += check.remote(wants, project.lock, registry, project.family.lock, datetime.now(UTC))
         except RegistryError as error:
             silent = error

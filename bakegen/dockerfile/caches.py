@@ -64,7 +64,7 @@ def _declare(instruction: Instruction, known: dict[str, str], given: Mapping[str
         value = default if equals else None
         if instruction.name == "ARG" and name in given:
             known[name] = given[name]
-        elif value is not None and (text := _expanded(value, known, escape)) is not None:
+        elif value is not None and (text := expanded(value, known, escape)) is not None:
             known[name] = text
         else:
             known.pop(name, None)
@@ -74,18 +74,18 @@ def _mounts(instruction: Instruction, known: Mapping[str, str], escape: str) -> 
     for flag in instruction.flags:
         if not flag.startswith("--mount="):
             continue
-        fields = _fields(flag.removeprefix("--mount="))
-        if fields.get("type") != "cache":
+        parts = fields(flag.removeprefix("--mount="))
+        if parts.get("type") != "cache":
             continue
-        texts = {name: _expanded(value, known, escape) for name, value in fields.items()}
+        texts = {name: expanded(value, known, escape) for name, value in parts.items()}
         target = next((texts[name] for name in ("target", "dst", "destination") if name in texts), None)
-        name = texts["id"] if fields.get("id") else posixpath.normpath(target or "/")
+        name = texts["id"] if parts.get("id") else posixpath.normpath(target or "/")
         if name and target:
             rest = {part: texts.get(part) or "" for part in ("uid", "gid", "mode")}
             yield UsedMount(name, target, texts.get("sharing") or "shared", **rest)
 
 
-def _fields(text: str) -> dict[str, str]:
+def fields(text: str) -> dict[str, str]:
     """Return the fields of a mount, which are one line of CSV; the last of a name counts."""
     try:
         row = next(csv.reader([text], strict=True), [])
@@ -94,7 +94,7 @@ def _fields(text: str) -> dict[str, str]:
     return {name.lower(): value for name, _, value in (field.partition("=") for field in row)}
 
 
-def _expanded(text: str, known: Mapping[str, str], escape: str) -> str | None:
+def expanded(text: str, known: Mapping[str, str], escape: str) -> str | None:
     """Return a text with its variables replaced, or None when one of them is not known."""
     if "$" not in text and '"' not in text and "'" not in text and escape not in text:
         return text

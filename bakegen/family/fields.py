@@ -195,6 +195,24 @@ Reference = Annotated[
 ]
 
 
+def _ignore_lines(value: object) -> object:
+    """Return the lines that ``dockerignore`` means: true is none of one's own, false no file."""
+    if isinstance(value, bool):
+        return () if value else None
+    return (value,) if isinstance(value, str) else value
+
+
+#: Lines for the end of .dockerignore; None where the file is the user's.
+IgnoreLines = Annotated[
+    tuple[Annotated[str, AfterValidator(checked(r"[^\n\r\0]+", "one line of .dockerignore"))], ...] | None,
+    Strict(strict=False),
+    BeforeValidator(_ignore_lines),
+    WithJsonSchema(
+        {"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    ),
+]
+
+
 class _OneOrMany:
     """Marks a list for which a lone item may stand, to the validator and in the JSON schema."""
 

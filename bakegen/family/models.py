@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from bakegen.family.bake import BakeTarget
 from bakegen.family.fields import (
     AptPackage,
     ArgValue,
@@ -25,6 +26,7 @@ from bakegen.family.fields import (
     EnvName,
     EnvValue,
     FilledText,
+    IgnoreLines,
     Many,
     MirrorPath,
     Mode,
@@ -178,6 +180,12 @@ class ImageFields(Model):
     secrets: Many[Secret] = ()
     dockerfile: BakePath | None = Field(default=None, description="a hand-written Dockerfile, used as it is")
     context: BakePath = Field(default=".", description="build context of a hand-written Dockerfile")
+    bake: BakeTarget | None = Field(default=None, description="what only bake says of a hand-written Dockerfile")
+
+    @property
+    def hand_written(self) -> bool:
+        """Whether the image has a Dockerfile of its own, wherever that is."""
+        return self.dockerfile is not None or self.bake is not None
 
 
 class Axes(Model):
@@ -213,6 +221,7 @@ class Image(ImageFields):
 class Group(Model):
     """A selection of images: named, by glob, by target, or everything."""
 
+    description: Text = ""
     images: Many[str] = Field(default=(), description="names or globs of images and groups")
     target: TargetName | None = None
     all: bool = False
@@ -272,7 +281,12 @@ class Family(Model):
     lock: LockSettings = LockSettings()
     images: dict[Name, Image] = Field(min_length=1)
     groups: dict[Name, Annotated[Group, Short("images")]] = Field(default={})
-    dockerignore: bool = Field(default=True, description="false: .dockerignore stays in the user's hands")
+    auto_groups: bool = Field(
+        default=True, description="false: only the groups written here, as they are; no default, cpu and gpu"
+    )
+    dockerignore: IgnoreLines = Field(
+        default=(), description="lines to end .dockerignore with; false: the file stays in the user's hands"
+    )
 
     @property
     def mirrors(self) -> dict[str, str]:

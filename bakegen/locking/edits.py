@@ -51,8 +51,8 @@ def in_place(plan: Plan, before: Lock, lock: Lock, tree: Tree) -> InPlace:
         edits = spans.setdefault(image.dockerfile, {})
         if pinned is None:
             continue
-        if item.span is None or edits.get(item.span, str(pinned)) != str(pinned):
-            left[Where(image.dockerfile, item.line, item.column)] = None
+        if not image.dockerfile or item.span is None or edits.get(item.span, str(pinned)) != str(pinned):
+            left[Where(image.shown, item.line, item.column)] = None
             stay.add(item.written)
         else:
             edits[item.span] = renamed[item.written] = str(pinned)
@@ -69,8 +69,9 @@ def in_place(plan: Plan, before: Lock, lock: Lock, tree: Tree) -> InPlace:
 
 def _items(plan: Plan, tree: Tree) -> Iterator[tuple[PlannedImage, External]]:
     """Yield what hand-written Dockerfiles name, with spans in their exact texts."""
+    names = external.own_names(plan.images, plan.family)
     for image in plan.images:
-        for item in external.found(image, plan.images, plan.family, tree).externals:
+        for item in external.found(image, names, tree).externals:
             yield image, item
 
 

@@ -76,7 +76,7 @@ def wanted(plan: Plan, source: Source | None = None) -> dict[str, Wanted]:
 def _unread(image: PlannedImage) -> Iterator[Problem]:
     for item in image.unclear:
         if item.text == WHOLE:
-            where = Where(image.dockerfile, item.line, item.column)
+            where = Where(image.shown, item.line, item.column)
             yield Problem(f"what this Dockerfile names cannot be read: {item.why}", where, next="mend the file")
 
 
@@ -93,7 +93,7 @@ def _uses(plan: Plan, source: Source | None) -> Iterator[_Use]:
         for item in image.externals:
             own = _platform(item.platform) if item.platform else None
             platforms = (own,) if own else image.platforms or (DEFAULT_PLATFORM,)
-            place = Where(image.dockerfile, item.line, item.column)
+            place = Where(image.shown, item.line, item.column)
             yield _Use(item.written, platforms, place=place, image=image.name)
 
 
@@ -106,7 +106,7 @@ def _concerned(plan: Plan, names: set[str]) -> tuple[str, ...]:
     """Return images and all that are built from them; a plan has parents first."""
     found: dict[str, None] = {}
     for image in plan.images:
-        if image.name in names or image.parent in found:
+        if image.name in names or not found.keys().isdisjoint(image.parents):
             found[image.name] = None
     return tuple(found)
 

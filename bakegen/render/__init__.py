@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from bakegen.copied import IGNORE_FILE, of_text, planned
 from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer, VenvLayer
-from bakegen.mounts import UV_CACHE, WHEELS
+from bakegen.mounts import PIP_INSTALL, UV_CACHE, WHEELS
 from bakegen.plan import Plan, PlannedImage
-from bakegen.refs import ImageRef
-from bakegen.render.ignore import dockerignore
-from bakegen.render.templates import BAKE, environment, render
+from bakegen.render.bake import attributes, context, contexts, dockerfile_in_context
+from bakegen.render.ignore import dockerignore, sources_under
+from bakegen.render.templates import BAKE, environment, has_own, render
 
 BAKE_FILE = "docker-bake.hcl"
-IGNORE_FILE = ".dockerignore"
-#: The program that installs with pip; in the project only while an image uses it.
-PIP_INSTALL = "docker/pip-install.py"
 #: Generated files that may be left behind by an image that is gone.
 STALE = ("docker/*/Dockerfile", PIP_INSTALL)
 #: Numeric, as Kubernetes' runAsNonRoot wants it: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
@@ -42,10 +39,8 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         for image in plan.images
         if image.generated
     }
-    kept: tuple[str, ...] = ()
     if any(image.installs and image.installer == "pip" for image in plan.images):
         files[PIP_INSTALL] = render(env, "pip-install.py.j2", **shared)
-        kept = (PIP_INSTALL,)
     files[BAKE_FILE] = render(
         env,
         BAKE,
@@ -53,33 +48,20 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         family=plan.family,
         manifest=manifest,
         contexts=contexts,
+        context=context,
         relative=dockerfile_in_context,
+        attributes=attributes,
     )
-    if plan.family.dockerignore:
-        files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=dockerignore(plan, kept))
+    if plan.family.dockerignore is not None:
+        own = has_own(root)
+        generated = {
+            image.name: of_text(files[image.dockerfile], image) if own else planned(image)
+            for image in plan.images
+            if image.generated
+        }
+        lines = dockerignore(sources_under(plan, generated), plan.family.dockerignore)
+        files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=lines)
     return dict(sorted(files.items()))
-
-
-def contexts(image: PlannedImage) -> dict[str, str]:
-    """Return the named contexts of an image: its parent's bake target, and locked digests for a hand-written one."""
-    return dict(
-        sorted({**dict(image.redirects), **dict.fromkeys(parent_names(image), f"target:{image.parent}")}.items())
-    )
-
-
-def parent_names(image: PlannedImage) -> tuple[str, ...]:
-    """Return the names under which FROM may have the parent of an image; none without a parent in the family."""
-    if image.parent is None:
-        return ()
-    name = ImageRef.parse(image.from_ref).context_name
-    if image.generated or image.parent in image.stages:
-        return (name,)
-    return (name, image.parent)  # FROM base, the way bake files are written by hand
-
-
-def dockerfile_in_context(image: PlannedImage) -> str:
-    """Return the Dockerfile as bake wants it: relative to the context."""
-    return posixpath.relpath(image.dockerfile, image.context)
 
 
 def flags(image: PlannedImage, layer: Layer) -> tuple[str, ...]:

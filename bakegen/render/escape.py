@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/@%+=:*?-]+")
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._/@%+=:,-]+")
 _HCL = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}  # all that HCL has; the rest as \\uXXXX
 _SPACE, _DEL = 0x20, 0x7F
+_LINE = 100
 #: One line that Dockerfile and shell read alike: no flag, no JSON, no comment, no continuation, no heredoc.
 _SIMPLE_COMMAND = re.compile(r"(?!--|\[|#)[^\s\\<](?:[^\n\r\\<]|<(?!<)|\\(?=[^\s]))*(?<!\s)")
 
@@ -27,6 +28,28 @@ def hcl(text: str) -> str:
 def hcl_list(items: Iterable[str]) -> str:
     """Return strings as an HCL list in one line."""
     return "[" + ", ".join(hcl(item) for item in items) + "]"
+
+
+def hcl_value(value: object, indent: str = "  ") -> str:
+    """Return texts, numbers, booleans, and lists and mappings of them as HCL; what is longer than a line gets several.
+
+    ``indent`` is that of the attribute which the value belongs to.
+    """
+    if isinstance(value, Mapping):
+        pairs = [f"{hcl(str(key))} = {hcl_value(item, indent + '  ')}" for key, item in value.items()]
+        return _bracketed("{", "}", pairs, indent, "")
+    if isinstance(value, list | tuple):
+        return _bracketed("[", "]", [hcl_value(item, indent + "  ") for item in value], indent, ",")
+    return hcl(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _bracketed(opening: str, closing: str, items: Sequence[str], indent: str, end: str) -> str:
+    """Return items between brackets, in one line where they fit; ``end`` is what ends an item in a line of its own."""
+    line = ", ".join(items)
+    space = " " if opening == "{" and items else ""
+    if len(indent) + len(line) < _LINE and "\n" not in line:
+        return f"{opening}{space}{line}{space}{closing}"
+    return "\n".join([opening, *(f"{indent}  {item}{end}" for item in items), indent + closing])
 
 
 def dockerfile_value(text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bakegen import graph
-from bakegen.external import DEFAULT_PLATFORM
+from bakegen.external import DEFAULT_PLATFORM, dockerfile_text
+from bakegen.family.bake import LINK
 from bakegen.plan import Plan, PlannedImage
-from bakegen.render import parent_names
+from bakegen.render.bake import parent_names
 from bakegen.tree import Tree
 from bakegen.verdicts.environment import Source, base_environment, environments
 
@@ -41,4 +42,8 @@ def _source(image: PlannedImage, tree: Tree) -> Source:
     """Return the Dockerfile of an image; FROM may name its parent in full, or by what stands for it in the bake file."""
     names = (image.from_ref, *parent_names(image))
     parents = dict.fromkeys(names, image.parent) if image.parent else {}
-    return Source(image.dockerfile, tree.text(image.dockerfile) or "", dict(image.args), parents)
+    linked = image.bake.contexts if image.bake else {}
+    parents |= {name: value.removeprefix(LINK) for name, value in linked.items() if value.startswith(LINK)}
+    text = tree.text(image.dockerfile) if image.generated else dockerfile_text(image, tree)
+    target = image.bake.target if image.bake else None
+    return Source(image.shown, text or "", dict(image.args), parents, target or "")
