@@ -49,9 +49,14 @@ def outline(engine: lab.Engine, text: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def without_places(told: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return what was told without line numbers and caches, which differ, and lists sorted: BuildKit's order is any."""
+    """Return what was told without line numbers and caches, which differ, and lists sorted: BuildKit's order is any.
+
+    Of an ARG that several stages declare it tells the value of any of them, so values go too.
+    """
     if isinstance(told, dict):
-        return {name: without_places(value) for name, value in told.items() if name not in {"location", "cache"}}
+        return {
+            name: without_places(value) for name, value in told.items() if name not in {"location", "cache", "value"}
+        }
     return sorted((without_places(item) for item in told), key=str) if isinstance(told, list) else told
 
 
