@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from bakegen.advice.look import Call, Look
 from bakegen.advice.model import Surroundings
@@ -16,6 +18,7 @@ from bakegen.dockerfile.script import SHELLS
 CLEAN = "rm -f /etc/apt/apt.conf.d/docker-clean"
 KEEP = "echo 'Binary::apt::APT::Keep-Downloaded-Packages \"true\";' > /etc/apt/apt.conf.d/keep-cache"
 _SURE_PATHS = frozenset({(), ("group",), ("subshell",)})
+_ELSEWHERE = re.compile(r"\b(Root)?Dir(::|=)")
 _READS = frozenset({"apt-cache", "apt-file", "aptitude"})
 
 
@@ -39,22 +42,22 @@ def own_doubts(step: Step) -> Iterator[str]:
         return
     if any("&" in {command.before, command.after} for command in script.commands if not command.path):
         yield "it starts something in the background"
-    if any("Dir::" in word.raw for command in script.commands for word in command.words):
+    words = (word.raw for command in script.commands for word in command.words)
+    if "APT_CONFIG" in step.state.env or any(_ELSEWHERE.search(word) for word in words):
         yield "apt is told to keep its files elsewhere"
 
 
 def _needed(look: Look, step: Step) -> Iterator[str]:
     """Yield who may need the package lists that a step leaves."""
-    for other in look.runs:
-        if reliant(look, other):
-            yield f"line {other.instruction.start_line} installs with the lists that another step has left"
+    for other in look.once("reliant", None, lambda: [run for run in look.runs if reliant(look, run)]):
+        yield f"line {other.instruction.start_line} installs with the lists that another step has left"
     if any(relies_on_lists(text) for text in look.around.children):
         yield "an image built on this one installs with the lists that it leaves"
     if any(touch.removes and touch.relation in {"self", "within"} for touch in touches(step, LISTS)):
         return
     for other in look.runs:
         later = other.instruction.start_line > step.instruction.start_line and step.stage in other.chain
-        if later and (command := _opaque(other)):
+        if later and (command := look.once("opaque", id(other), partial(_opaque, other))):
             yield f"it leaves its lists, and `{command}` in line {other.instruction.start_line} may need them"
 
 
