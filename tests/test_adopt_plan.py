@@ -194,6 +194,15 @@ def test_a_variable_without_a_value_is_said_and_may_be_given(repository: Path) -
     assert not found.notes
 
 
+def test_an_argument_that_is_only_called_like_a_variable(repository: Path) -> None:
+    files = {
+        "Dockerfile": "ARG VERSION=3.1\nARG REG=r.example\nFROM alpine:$VERSION\n",
+        "build.sh": "docker build -t $REG/app:$VERSION .\n",
+    }
+    (image,) = adopted(repository, files).images
+    assert image.tags == ("r.example/app",)
+
+
 def test_names_that_two_images_want(repository: Path) -> None:
     files = {
         "cpu/Dockerfile": "FROM alpine:3\n",
