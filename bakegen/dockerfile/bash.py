@@ -90,8 +90,10 @@ def parsed(text: str) -> Parsed:
     """Return the simple commands of a shell text, nested ones included."""
     data = text.encode("utf-8", "replace")
     root = _parser().parse(data).root_node
-    reader = _Reader(text)
-    commands = tuple(reader.statements(root, ()))
+    try:
+        commands = tuple(_Reader(text).statements(root, ()))
+    except RecursionError:  # nested hundreds deep: nobody means that
+        return Parsed((), broken=True)
     return Parsed(commands, root.has_error)
 
 
