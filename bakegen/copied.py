@@ -10,6 +10,7 @@ from bakegen.checks import Fault
 from bakegen.dockerfile.parser import DockerfileError, parse
 from bakegen.dockerfile.references import Unclear
 from bakegen.dockerfile.sources import Source, Sources, below, local_sources
+from bakegen.external import dockerfile_text
 from bakegen.family import Family
 from bakegen.ignore import Patterns, hidden
 from bakegen.mounts import PIP_INSTALL
@@ -35,9 +36,9 @@ def found(image: PlannedImage, tree: Tree) -> PlannedImage:
 
 
 def _written(image: PlannedImage, tree: Tree) -> Sources:
-    text = tree.text(image.dockerfile) if image.dockerfile else None
+    text = dockerfile_text(image, tree)
     if text is None:
-        return Sources(unclear=(Unclear("the file", 1, 1, "it is not UTF-8 text"),))
+        return Sources(unclear=(Unclear("the file", 1, 1, "it is not in the project, or not UTF-8 text"),))
     return of_text(text, image)
 
 

@@ -280,3 +280,21 @@ def test_what_a_parent_leaves_to_its_children(tmp_path: Path, capsys: pytest.Cap
     assert "base: 0 files" in run(capsys, root, "base")[2]
     assert "child: 1 file, 3 B sent" in run(capsys, root, "child")[2]
     assert "!app" in (cli.run(["render", "-f", str(root / "bakegen.yaml")]), (root / ".dockerignore").read_text())[1]
+
+
+def test_what_only_bake_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Dockerfile within the bake file, a stage that is built, a context elsewhere."""
+    manifest = family(
+        'inline: {bake: {dockerfile_inline: "FROM scratch\\nCOPY src /\\n"}}\n'
+        "stage: {bake: {dockerfile: Dockerfile, target: unused}}\n"
+        "away: {bake: {context: 'https://github.com/a/b.git', dockerfile_inline: \"FROM scratch\\nCOPY x /\\n\"}}"
+    )
+    root = write_project(tmp_path, manifest, PROJECT)
+    assert cli.run(["render", "-f", str(root / "bakegen.yaml")]) == 0
+    lines = (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("!")] == ["!huge", "!src"]
+    assert "inline: 1 file, 2.5 kB sent" in run(capsys, root, "inline")[2]
+    assert "stage: 1 file, 5.0 kB sent" in run(capsys, root, "stage")[2]
+    code, _, err = run(capsys, root, "away")
+    assert code == 2
+    assert "the build context of away is not in the project" in err

@@ -9,7 +9,7 @@ from bakegen.context.model import Context
 from bakegen.context.walk import walk
 from bakegen.copied import IGNORE_FILE, of_text
 from bakegen.dockerfile.sources import Sources
-from bakegen.errors import FilesError, ManifestError, Problem, Where
+from bakegen.errors import FilesError, ManifestError, Problem, UsageError, Where
 from bakegen.files import DiskTree
 from bakegen.ignore import IgnoreError, Patterns
 from bakegen.plan import PlannedImage
@@ -22,6 +22,9 @@ def context(project: Project, name: str, *, measure: bool = False) -> Context:
     A ManifestError names the line of .dockerignore that BuildKit refuses, a FilesError what cannot be read.
     """
     image = project.plan()[name]
+    if not image.context:
+        tip = "choose an image whose context is a directory of the project"
+        raise UsageError(Problem(f"the build context of {name} is not in the project", next=tip))
     root = project.root / image.context
     if not root.is_dir():
         raise FilesError(Problem("there is no such directory", Where(image.context), f"it is the context of {name}"))
@@ -35,7 +38,7 @@ def context(project: Project, name: str, *, measure: bool = False) -> Context:
         raise ManifestError(Problem(error.what, Where(image.ignore_file, error.line), next=tip)) from None
     return Context(
         image=name,
-        dockerfile=image.dockerfile,
+        dockerfile=image.shown,
         directory=image.context,
         ignore_file=None if text is None else image.ignore_file,
         current=_is_current(project, image, text),
@@ -48,7 +51,7 @@ def context(project: Project, name: str, *, measure: bool = False) -> Context:
 def taken(project: Project, image: PlannedImage) -> Sources:
     """Return what the steps of an image take from its context, those that its parent leaves to it included."""
     sources = of_text(project.render()[image.dockerfile], image) if image.generated else image.copies
-    needed = sources.needed()
+    needed = sources.needed((image.bake.target if image.bake else "") or "")
     parent = project.plan()[image.parent] if image.parent else None
     left = parent.copies.left_to_children if parent else ()
     return Sources((*needed.named, *left), needed.unclear, needed.stages)
