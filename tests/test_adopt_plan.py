@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakegen.adopt.compose import read_compose
@@ -394,12 +394,14 @@ def test_registry_and_tag_in_common() -> None:
     assert common_tag(["a:1", "b"]) == "latest"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=12))
 def test_every_image_gets_a_name_of_its_own(texts: list[str]) -> None:
     names = distinct({str(n): (valid(text), valid(text + text)) for n, text in enumerate(texts)})
     assert len({name.lower() for name in names.values()}) == len(texts)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))
 def test_a_manifest_reads_back_whatever_it_holds(text: str) -> None:
     args = (("A", text.replace("\x00", "")),)
@@ -439,6 +441,7 @@ COMPOSE_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b", "1"]), COMPOSE_VALUES, max_size=3))
 def test_no_compose_file_is_too_odd(services: object) -> None:
     tree = Files(**{"compose.yaml": json.dumps({"services": services}), "Dockerfile": "FROM scratch\n", "a/b": "x"})
@@ -446,6 +449,7 @@ def test_no_compose_file_is_too_odd(services: object) -> None:
     assert all(tree.kind(call.dockerfile) == "file" for call in found.calls)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["steps", "strategy", "env"]), COMPOSE_VALUES | st.lists(COMPOSE_VALUES), max_size=3
