@@ -9,7 +9,8 @@ from dataclasses import replace
 from bakegen.checks import Fault
 from bakegen.dockerfile.parser import DockerfileError, parse
 from bakegen.dockerfile.references import Unclear
-from bakegen.dockerfile.sources import Source, Sources, local_sources
+from bakegen.dockerfile.sources import Source, Sources, below, local_sources
+from bakegen.external import dockerfile_text
 from bakegen.family import Family
 from bakegen.ignore import Patterns, hidden
 from bakegen.mounts import PIP_INSTALL
@@ -35,9 +36,9 @@ def found(image: PlannedImage, tree: Tree) -> PlannedImage:
 
 
 def _written(image: PlannedImage, tree: Tree) -> Sources:
-    text = tree.text(image.dockerfile) if image.dockerfile else None
+    text = dockerfile_text(image, tree)
     if text is None:
-        return Sources(unclear=(Unclear("the file", 1, 1, "it is not UTF-8 text"),))
+        return Sources(unclear=(Unclear("the file", 1, 1, "it is not in the project, or not UTF-8 text"),))
     return of_text(text, image)
 
 
@@ -54,6 +55,11 @@ def of_text(text: str, image: PlannedImage) -> Sources:
         named |= dict.fromkeys(sources.named)
         unclear |= dict.fromkeys(sources.unclear)
     return Sources(tuple(named), tuple(unclear), every[0].stages)
+
+
+def planned(image: PlannedImage) -> Sources:
+    """Return what a generated Dockerfile takes, as bakegen's own templates have it: the same as its text says, sooner."""
+    return Sources(tuple(Source(below(path), 0, 0) for path in _sources(image)))
 
 
 def hidden_by_own_lines(family: Family, images: Sequence[PlannedImage]) -> Iterator[Fault]:

@@ -72,8 +72,10 @@ def _found(path: Path) -> Iterator[Path]:
                 full = Path(directory, name)
                 if _is_dockerfile(name) and full.is_file() and not _generated(full):
                     yield full
-    elif path.exists():
+    elif path.is_file():
         yield path
+    elif path.exists():
+        raise UsageError(Problem("is neither a file nor a directory", Where(str(path))))
     else:
         raise UsageError(Problem("there is no such file or directory", Where(str(path))))
 

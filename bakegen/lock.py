@@ -16,8 +16,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from bakegen.errors import ManifestError, Problem, Where
-from bakegen.family.fields import Digest, Model, Platform, Reference, checked
+from bakegen.family.fields import Digest, Model, Platform, Reference
 from bakegen.family.load import problems_of
+from bakegen.family.rules import checked
 from bakegen.family.source import Source, parse
 from bakegen.refs import ImageRef
 

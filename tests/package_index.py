@@ -89,16 +89,30 @@ def _answer(path: str, wheels: dict[str, bytes]) -> tuple[int, bytes]:
     parts = path.strip("/").split("/")
     if parts[0] == "files" and parts[-1] in wheels:
         return HTTPStatus.OK, wheels[parts[-1]]
+    if parts[0] == "files" and parts[-1].removesuffix(".metadata") in wheels:
+        return HTTPStatus.OK, _metadata(wheels[parts[-1].removesuffix(".metadata")])
     if parts[0] == "simple" and len(parts) > 1:
         name = parts[1].replace("-", "_")
         found = [file for file in wheels if file.split("-")[0] == name]
-        links = "".join(f'<a href="/files/{f}#sha256={hashlib.sha256(wheels[f]).hexdigest()}">{f}</a>\n' for f in found)
+        links = "".join(
+            f'<a href="/files/{f}#sha256={hashlib.sha256(wheels[f]).hexdigest()}" data-core-metadata="true">{f}</a>\n'
+            for f in found
+        )
         return (
             (HTTPStatus.OK, f"<!DOCTYPE html><html><body>{links}</body></html>".encode())
             if found
             else (HTTPStatus.NOT_FOUND, b"")
         )
     return HTTPStatus.NOT_FOUND, b""
+
+
+def _metadata(wheel: bytes) -> bytes:
+    """Return the metadata that PyPI has beside each wheel (https://peps.python.org/pep-0658/).
+
+    Without it, and without range requests, uv reads a wheel once for its metadata and once more to install it.
+    """
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
 
 
 def _forward(url: str) -> tuple[int, bytes]:

@@ -90,7 +90,11 @@ FACTS = RunFacts(
     "default",
     2,
     {"base": "built", "ml": "built", "asr": "built", "web": "cached"},
+    parents={"base": [], "ml": ["base"], "asr": ["ml"], "web": ["gone"]},
 )
+_BASE = [("debian", 100_000_000), ("apt", 300_000_000)]
+_ML = [*_BASE, ("torch", 5_000_000_000)]
+LAYERS = {"base": _BASE, "ml": _ML, "asr": [*_ML, ("whisper", 70_000_000)], "web": [_BASE[0], ("node", 90_000_000)]}
 VERDICTS = (
     Verdict("apt", "base", APT, "cold", "the mount was empty"),
     Verdict("torch", "ml", UV, "working", "it was served from it"),
@@ -108,6 +112,7 @@ def sample() -> Report:
         before=(MountUsage("uv-cp311", 4_000_000_000),),
         after=(MountUsage("uv-cp311", 4_800_000_000), MountUsage("apt-bookworm", 310_000_000), MountUsage("other", 1)),
         verdicts=VERDICTS,
+        layers=LAYERS,
     )
 
 

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from bakegen import cli
 from bakegen.bench.baselines import Setting, commands, dockerfiles, unpinned
 from bakegen.bench.bench import Wanted, command, machine, references
-from bakegen.bench.downloads import amount, downloads, mount_sizes, read_output
+from bakegen.bench.downloads import amount, downloads, mount_sizes, mounted, read_output
 from bakegen.bench.edits import applied, copy_project, edited
 from bakegen.bench.model import SCENARIOS, Append, Choice, Downloads, Release, Results, Sample
-from bakegen.bench.results import as_json, markdown, notes, rows, size
-from bakegen.bench.room import Record, descendants, word_of
-from bakegen.bench.run import clock, estimate
+from bakegen.bench.record import as_json, check_same, merged, read
+from bakegen.bench.results import markdown, notes, rows, size
+from bakegen.bench.room import Record, Room, descendants, word_of
+from bakegen.bench.run import Bench, _doubt, clock, estimate
 from bakegen.bench.scenarios import Ground, choose, closure, earlier
-from bakegen.bench.sides import side_names
+from bakegen.bench.sides import Baseline, Common, Ours, Output, Side, State, side_names
 from bakegen.cli import bench as cli_bench
 from bakegen.engine.info import EngineInfo
-from bakegen.errors import FilesError
+from bakegen.errors import FilesError, UsageError
 from bakegen.files import DiskTree
 from bakegen.project import Project, load
 from tests.manifests import family, open_project
@@ -309,3 +311,203 @@ def test_estimates_and_amounts_for_people() -> None:
     assert estimate({}, [("cold", "plain")]) == 0.0
     assert [clock(seconds) for seconds in (48, 700, 3900)] == ["48 s", "12 min", "1 h 05 min"]
     assert [size(n) for n in (0, 999, 11_000, 69_500_000)] == ["0 B", "999 B", "11 kB", "69.5 MB"]
+
+
+def test_a_round_that_does_not_count_has_no_part_in_a_ratio() -> None:
+    clean, doubtful = Sample(10.0), Sample(99.0, Downloads(5, 1), doubt="the engine dropped it")
+    found = as_json(results(plain=(Sample(20.0), Sample(20.0)), bakegen=(clean, doubtful)))["scenarios"]["cold"]
+    assert (found["bakegen_s"], found["bakegen_wheel_bytes"]) == ([10.0, None], 0)
+    assert found["ratios"]["plain"] == {"bakegen_over_side": 0.5, "low": 0.5, "high": 0.5, "pairs": 1}
+    assert found["bakegen_doubtful"] == {"2": "the engine dropped it"}
+    made = results(plain=(Sample(20.0),), bakegen=(doubtful,))
+    assert as_json(made)["scenarios"]["cold"]["ratios"]["plain"] == {
+        "bakegen_over_side": None,
+        "low": None,
+        "high": None,
+        "pairs": 0,
+        "why_not": "no round counts: the engine dropped it",
+    }
+    table = list(rows(made))
+    assert (table[1][4], table[2][2]) == ("none: no round counts: the engine dropped it", "does not count")
+    assert {len(row) for row in table} == {len(table[0])}
+
+
+def test_what_a_side_of_the_bench_may_not_have_lost() -> None:
+    run = "base RUN --mount=type=bind,from=uv,target=/uv --mount=type=cache,id=a,target={} apt-get update"
+    ran = {
+        run.format("/var/cache/apt,sharing=locked"): False,
+        run.format("/cached"): True,
+        run.format("$HOME/.c"): False,
+    }
+    assert mounted(ran) == {"/var/cache/apt"}
+    unchanged, cold = Choice("unchanged", ""), Choice("cold", "")
+    ours = Ours(Common((), "x", "m", (), (), (), lambda: False), Path())
+    assert "dropped the cache mounts at /var/cache/apt" in _doubt(cold, ours, ran, {"/root/.cache/uv": 5})
+    assert not _doubt(cold, ours, ran, {"/var/cache/apt": 5})
+    assert _doubt(unchanged, ours, ran, {"/var/cache/apt": 5}).startswith("2 RUN steps ran")
+    assert not _doubt(unchanged, replace_name(ours), ran, {}), "a script may run what it wants"
+
+
+def replace_name(side: Ours) -> Ours:
+    return Ours(side.common, side.root, "script")
+
+
+class DroppingRoom(Room):
+    """An engine that loses a record of a side's state during the builds that are named, and lists the rest."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        super().__init__((), "x", Path())
+        self.kept: dict[str, list[Record]] = {}
+
+    def records(self) -> list[Record]:
+        """Return what is left."""
+        return [record for records in self.kept.values() for record in records]
+
+    def base(self, name: str, reference: str) -> str:  # noqa: ARG002 - the parent's
+        """Return a tag whose state has three records."""
+        word = self.word()
+        self.kept[word] = [{"ID": f"{word}-{n}", "Description": f"COPY {word}", "Parents": None} for n in range(3)]
+        return f"x/base:{name}-{word.rpartition('-')[2]}"
+
+    def images(self, *, dangling: bool = False) -> list[str]:  # noqa: ARG002 - the parent's
+        """Return none."""
+        return []
+
+    def drop_tags(self, references: object) -> None:
+        """Drop nothing."""
+
+    def prune(self, ids: object) -> None:
+        """Drop nothing."""
+
+
+class LosingSide:
+    """Builds in no time; in the builds of these numbers, counted over all, the engine loses a record."""
+
+    def __init__(self, name: str, room: DroppingRoom, loses: set[int]) -> None:
+        """Begin with no build."""
+        self.name, self.root, self.room, self.loses, self.built = name, Path(), room, loses, 0
+        self.keeps = name != "plain"
+
+    def build(self, state: State, scenario: str, number: int) -> Output:  # noqa: ARG002 - the protocol's
+        """Return as many seconds as builds, ten times that for a baseline."""
+        self.built += 1
+        if self.built in self.loses:
+            self.room.kept[word_of(state.bases["b"])].pop()
+        return Output(float(self.built) * (1 if self.name == "bakegen" else 10), ())
+
+
+def test_only_what_has_caches_sees_a_new_wheel_before_it_is_timed() -> None:
+    room = DroppingRoom()
+    sides = [LosingSide("plain", room, set()), LosingSide("bakegen", room, set())]
+    choice = Choice("light-requirement", "a wheel", new_wheel=True)
+    Bench(room, list[Side](sides), (choice,), {"b": "debian"}, 1, lambda _: None).run()
+    assert [side.built for side in sides] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("loses", "seconds", "counts", "warnings"),
+    [
+        (set(), [2.0], True, 0),
+        ({2}, [4.0], True, 1),  # measured again, after a new state was built
+        ({2, 4}, [None], False, 2),
+        ({1}, [2.0], True, 0),  # before anybody looked: that build made up for it
+    ],
+)
+def test_a_round_in_which_the_engine_drops_something_is_measured_again(
+    loses: set[int], seconds: list[float | None], counts: bool, warnings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bakegen.bench.run._PAUSE", 0.0)
+    room = DroppingRoom()
+    sides: list[Side] = [LosingSide("plain", room, set()), LosingSide("bakegen", room, loses)]
+    choices = (Choice("one-source", "a line"),)
+    todo = Bench(room, sides, choices, {"b": "debian"}, 1, lambda _: None)
+    todo.run()
+    made = Results({}, "c", ("plain", "bakegen"), choices, {k: tuple(v) for k, v in todo.samples.items()})
+    found = as_json(made)["scenarios"]["one-source"]
+    assert (found["plain_s"], found["bakegen_s"]) == ([20.0], seconds)
+    assert (found["ratios"]["plain"]["bakegen_over_side"] is not None) is counts
+    assert len(todo.warnings) == warnings
+    assert all("garbage collection" in text for _, text in todo.warnings)
+
+
+def test_a_baseline_installs_the_torch_of_its_copy(tmp_path: Path) -> None:
+    project = open_project(tmp_path / "p", family(IMAGES), FILES)
+    choice = chosen(project)["torch-bump"]
+    side = Baseline(Common(("docker",), "x", "bakegen.yaml", ("ml",), (), (), lambda: False), project.root, "plain")
+    assert "torch==2.1.2" in side._written(project.plan())["ml"].read_text(encoding="utf-8")
+    with applied(project.root, choice.edit, 1, "m"):
+        text = side._written(load(project.root / "bakegen.yaml").plan())["ml"].read_text(encoding="utf-8")
+        assert "torch==2.1.1" in text
+        assert "torch==2.1.2" not in text
+
+
+def test_results_survive_their_file_and_take_in_further_scenarios() -> None:
+    first = replace(
+        results(plain=(Sample(10.0, Downloads(5, 1), 4), None), bakegen=(Sample(5.0), Sample(6.0, doubt="gone"))),
+        errors={("cold", "plain"): "round 2: no"},
+        warnings=(("unchanged", "w"),),
+        command="bakegen bench cpu --rounds 2 --scenario cold --scenario unchanged --scenario torch-bump --baseline plain",
+    )
+    again = read(json.dumps(as_json(first)), "f")
+    assert as_json(again) == as_json(first)
+    assert markdown(again) == markdown(first)
+    later = replace(
+        first,
+        choices=(Choice("one-source", "a line"), Choice("unchanged", "again")),
+        samples={("one-source", "bakegen"): (Sample(1.0), None), ("unchanged", "bakegen"): (Sample(2.0), Sample(2.0))},
+        errors={},
+        warnings=(),
+        command="bakegen bench cpu --rounds 2 --scenario one-source --scenario unchanged --baseline plain",
+        stopped=True,
+    )
+    both = merged(again, later)
+    assert [choice.scenario for choice in both.choices] == ["cold", "unchanged", "one-source", "torch-bump"]
+    assert both.samples["cold", "plain"] == first.samples["cold", "plain"]
+    assert both.samples["unchanged", "bakegen"] == (Sample(2.0), Sample(2.0))
+    assert ("unchanged", "plain") not in both.samples
+    assert (both.errors, both.warnings, both.stopped) == (first.errors, (), True)
+    assert both.command == (
+        "bakegen bench cpu --rounds 2 --scenario cold --scenario unchanged --scenario one-source --scenario torch-bump"
+        " --baseline plain"
+    )
+    assert as_json(both)["scenarios"]["one-source"]["of_plain_cold"] == 0.1
+    nothing = replace(later, samples={("unchanged", "bakegen"): (None, None)})
+    assert merged(again, nothing).samples["unchanged", "bakegen"] == again.samples["unchanged", "bakegen"]
+    check_same(again, {"cores": 2}, later.command, "f")
+    check_same(replace(again, machine={"memory": 25_276_502_016}), {"memory": 25_276_498_000}, later.command, "f")
+    for machine_, command_ in (({"cores": 4}, later.command), ({"cores": 2}, later.command.replace("cpu", "gpu"))):
+        with pytest.raises(UsageError, match="f has results of another"):
+            check_same(again, machine_, command_, "f")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[]", "{", "null", '{"schema": 1}', '{"schema": 2, "scenarios": {}}', "[" * 100_000),
+        '{"schema": 1, "machine": {}, "command": "", "complete": true, "scenarios": {"warm": {}}}',
+        '{"schema": 1, "machine": {}, "command": "", "complete": true, "scenarios": {"cold": {"rounds": 3}}}',
+    ],
+)
+def test_a_file_that_holds_something_else_is_left_alone(text: str) -> None:
+    with pytest.raises(UsageError, match=r"f is there and holds no results|f has schema"):
+        read(text, "f")
+
+
+@pytest.mark.parametrize(
+    ("made", "code"), [("directory", 7), ("binary", 7), ("other", 2), ("results of another schema", 2), ("nowhere", 7)]
+)
+def test_a_file_that_cannot_take_results_is_told_before_anything_is_built(
+    made: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_project(tmp_path, family(IMAGES), FILES)
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "out.json"
+    if made == "directory":
+        path.mkdir()
+    elif made == "nowhere":
+        path = tmp_path / "none" / "out.json"
+    else:
+        path.write_bytes({"binary": b"\xff\xfe", "other": b"# Notes"}.get(made, b'{"schema": 9, "scenarios": {}}'))
+    assert cli.run(["bench", "--json", str(path)]) == code
+    assert "out.json" in capsys.readouterr().err

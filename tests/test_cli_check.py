@@ -72,6 +72,7 @@ def test_which_files_a_directory_has(here: Path, capsys: pytest.CaptureFixture[s
         (["--only", ""], 2, "there is no rule"),
         (["latin"], 7, "not UTF-8"),
         ([], 2, "there is no Dockerfile here"),
+        (["/dev/null"], 2, "neither a file nor a directory"),
     ],
 )
 def test_errors(here: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, message: str) -> None:

@@ -151,6 +151,11 @@ def test_any_text_has_a_view(body: str) -> None:
                 assert 0 <= start <= end <= len(dockerfile.text)
 
 
+@pytest.mark.parametrize(("open_", "close"), [("if true; then ", "; fi"), ("$(b ", ")"), ("( ", " )")])
+def test_what_is_nested_too_deep_is_not_understood(open_: str, close: str) -> None:
+    assert view(f"RUN {open_ * 3000}a{close * 3000}\n").broken
+
+
 @needs_corpus
 def test_public_files_are_understood() -> None:
     runs = broken = 0

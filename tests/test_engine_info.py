@@ -159,8 +159,9 @@ def test_doubts() -> None:
     assert levels(found)["image store"] == "warn"
     assert levels(found)["build cache"] == "warn"
     (cache,) = [finding for finding in found if finding.title == "build cache"]
-    assert "48h0m0s" in cache.detail
-    assert "3.346GiB" in cache.detail
+    assert "for 48 h" in cache.detail
+    assert "3.6 GB" in cache.detail
+    assert '"builder"' in cache.setting
     other = diagnose(info(builder=Builder("ci", "docker-container", "inactive")))
     assert levels(other)["builder"] == "warn"
 

@@ -14,6 +14,7 @@ from bakegen.ignore import Hidden, IgnoreError, Patterns, hidden
 
 CORPUS = Path(os.environ.get("BAKEGEN_CORPUS") or Path(__file__).parents[2] / "shared" / "corpus")
 ORACLE = CORPUS / "dockerignore.oracle.jsonl"
+RECORDED = Path(__file__).parent / "fixtures/dockerignore/engine.jsonl"
 
 needs_oracle = pytest.mark.skipif(
     not ORACLE.exists(), reason="needs BuildKit's answers to 1,500 files; BAKEGEN_CORPUS names their directory"
@@ -43,6 +44,23 @@ def test_buildkits_own_answers() -> None:
                 (row["dockerignore"], path) for path, told in row["paths"].items() if patterns.matches(path) != told
             ]
     assert len(rows) == 1500
+    assert wrong == []
+
+
+def test_what_an_engine_was_sent() -> None:
+    """Walks that buildx 0.29.1 did for BuildKit of Docker 28.5.2 (``COPY . /`` from scratch), with patterns of any kind."""
+    head, *rows = (json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines())
+    wrong = []
+    for row in rows:
+        try:
+            patterns = Patterns.parse(row["dockerignore"])
+            left_out = [path for path in head["tree"] if patterns.leaves_out(path)]
+            emptied = [path for path in head["tree"] if path not in left_out and patterns.matches(path)]
+        except IgnoreError:
+            left_out, emptied = None, []
+        if (left_out, sorted(emptied)) != (row["left_out"], sorted(row["emptied"])):
+            wrong.append(row)
+    assert len(rows) == 150
     assert wrong == []
 
 
@@ -128,6 +146,9 @@ def test_a_file_that_arrives_empty() -> None:
     patterns = Patterns.parse("a\n!*/x\na\n")
     assert not patterns.leaves_out("a/x")
     assert patterns.matches("a/x")
+    assert patterns.emptied("a/x") == patterns.lines[2]
+    assert patterns.emptied("a/y") is patterns.emptied("b") is None
+    assert hidden(patterns, ["a/x"]) == (Hidden("a/x", 3, "a"),)
 
 
 def test_who_decides() -> None:

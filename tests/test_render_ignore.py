@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bakegen.copied import of_text, planned
 from bakegen.dockerfile.parser import parse
 from bakegen.dockerfile.sources import Source, Sources, local_sources
 from bakegen.errors import ManifestError
@@ -18,7 +19,7 @@ from bakegen.ignore.write import kept, literal
 from bakegen.project import load
 from bakegen.render.ignore import CERTAIN, LITTER, OUTPUTS, dockerignore
 from tests.manifests import family, open_project
-from tests.support import write_project
+from tests.support import ROOT, write_project
 
 LITTERED = Patterns.parse("\n".join(CERTAIN))
 
@@ -243,6 +244,17 @@ def test_images_with_a_file_or_a_context_of_their_own_do_not(tmp_path: Path) -> 
 def test_a_template_of_the_users_own_counts(tmp_path: Path) -> None:
     files = {"templates/layers/workdir.j2": "COPY certs /certs\n"}
     assert "!certs" in lines_of(tmp_path, family("a: {from: b}"), files)
+
+
+@pytest.mark.parametrize(
+    "manifest", sorted(ROOT.glob("tests/golden/*/bakegen.yaml")), ids=lambda path: path.parent.name
+)
+def test_the_plan_says_what_the_rendered_texts_say(manifest: Path) -> None:
+    project = load(manifest)
+    for image in project.plan().images:
+        if image.generated:
+            text = {source.path for source in of_text(project.render()[image.dockerfile], image).named}
+            assert {source.path for source in planned(image).named} == text
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ def test_after_build() -> None:
     assert after_build(sample(), ".bakegen/runs/1/report.html") == [
         "critical path base > ml > asr 44.0 s",
         "downloaded: 70.0 MB by pip and uv, 4.3 MB by apt",
+        "sizes: 4 images in 5.6 GB (11.5 GB without sharing layers); ml adds the most,",
+        "  5.0 GB",
         "caches: apt-bookworm cold (310.0 MB), uv-cp311 bypassed (4.8 GB)",
         "cache uv-cp311 is bypassed: UV_NO_CACHE is set",
         "    remove UV_NO_CACHE",
@@ -135,7 +137,15 @@ def test_json_is_versioned_and_plain() -> None:
     told = document(sample())
     assert sum(told["whole"]["seconds"].values()) == pytest.approx(sample().whole.work)
     assert told["critical_path"]["images"] == ["base", "ml", "asr"]
-    assert told["images"][0]["size"] is None  # image sizes are not recorded, and not made up
+    assert [image["size"] for image in told["images"]] == [
+        {"bytes": 400_000_000, "parent": 0, "own": 400_000_000},
+        {"bytes": 5_400_000_000, "parent": 400_000_000, "own": 5_000_000_000},
+        {"bytes": 5_470_000_000, "parent": 5_400_000_000, "own": 70_000_000},
+        {"bytes": 190_000_000, "parent": None, "own": None},  # its parent is not measured
+    ]
+    assert told["stored"] == 5_560_000_000
+    unknown = document(hostile())
+    assert (unknown["images"][0]["size"], unknown["stored"]) == (None, None)  # not recorded, and not made up
 
 
 def test_a_run_compared_through_its_json() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,8 @@ def test_a_build_and_its_report(tmp_path: Path, engine: lab.Engine, docker_env: 
     assert (slept["state"], slept["critical"], slept["images"]) == ("executed", True, ["leaf"])
     assert slept["seconds"] >= 2
 
+    assert not any(image["size"] for image in told["images"]), "nothing was exported, so there is nothing to measure"
+
     again = bakegen("build", base, "--no-output", cwd=root, env=docker_env)
     assert f"less than run {run.name}" in again.stderr
     assert "5 of 5 distinct steps cached" in bakegen("report", cwd=root, env=docker_env).stdout
@@ -59,3 +62,77 @@ def test_a_build_and_its_report(tmp_path: Path, engine: lab.Engine, docker_env: 
     shown = bakegen("report", cwd=root, env=docker_env).stdout
     assert ": failed, " in shown
     assert "Traceback" not in first.stderr + again.stderr + failed.stderr
+
+
+SIZED = """
+version: 1
+family: sized
+registry: bakegen-test-sized
+bases: {python: "python:3.11-slim"}
+images:
+  base: {from: python, run: ["echo MARK && head -c 2000000 /dev/urandom > /base"]}
+  leaf: {from: base, run: ["head -c 5000000 /dev/urandom > /leaf"]}
+  side: {from: base, run: ["head -c 1000000 /dev/urandom > /side"]}
+"""
+
+
+def test_sizes_are_those_of_the_engine(tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]) -> None:
+    root = write_project(tmp_path, SIZED.replace("MARK", str(time.time_ns())))
+    base = engine.substitutions.get("python:3.11-slim", "python:3.11-slim")
+    done = bakegen("build", f"--base=python={base}", "base", "leaf", "side", cwd=root, env=docker_env)
+    tags = [f"bakegen-test-sized/{name}:latest" for name in ("base", "leaf", "side")]
+    try:
+        assert done.returncode == 0, done.stderr
+        told = json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)
+        sizes = {image["name"]: image["size"] for image in told["images"]}
+        for name, tag in zip(sizes, tags, strict=True):
+            shown = docker(engine, docker_env, "history", "--human=false", "--format={{.Size}}", tag)
+            assert sizes[name]["bytes"] == sum(map(int, shown.split()))
+        layers = [
+            json.loads(docker(engine, docker_env, "inspect", "--format={{json .RootFS.Layers}}", t)) for t in tags
+        ]
+        assert all(held[:-1] == layers[0] for held in layers[1:])
+        for name, written in (("leaf", 5_000_000), ("side", 1_000_000)):
+            assert sizes[name]["parent"] == sizes["base"]["bytes"]
+            assert written <= sizes[name]["own"] <= written + 100_000
+        assert told["stored"] == sizes["base"]["bytes"] + sizes["leaf"]["own"] + sizes["side"]["own"]
+        assert "\nsizes: 3 images in " in done.stderr
+    finally:
+        docker(engine, docker_env, "image", "rm", *tags)
+
+
+def docker(engine: lab.Engine, env: dict[str, str], *words: str) -> str:
+    """Return what docker prints."""
+    return subprocess.run([str(engine.docker), *words], env=env, capture_output=True, text=True, check=True).stdout
+
+
+BANNED = """
+version: 1
+family: banned
+registry: bakegen-test-banned
+bases: {python: "python:3.11-slim"}
+images:
+  only:
+    from: python
+    run:
+      - {command: "pip install --no-index MARK || true", cache: [{id: banned-MARK, target: /root/.cache/pip}]}
+"""
+
+
+def test_a_variable_of_the_base_reaches_the_verdict(
+    tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]
+) -> None:
+    mark = f"x{time.time_ns()}"
+    root = write_project(tmp_path / "project", BANNED.replace("MARK", mark))
+    base, tag = engine.substitutions.get("python:3.11-slim", "python:3.11-slim"), f"bakegen-test-banned/base:{mark}"
+    (tmp_path / "Dockerfile").write_text(f"FROM {base}\nENV PIP_NO_CACHE_DIR=1\n")
+    docker(engine, docker_env, "build", "--quiet", f"--file={tmp_path / 'Dockerfile'}", f"--tag={tag}", str(root))
+    try:
+        done = bakegen("build", f"--base=python={tag}", "only", cwd=root, env=docker_env)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)
+        (cache,) = [cache for cache in told["caches"] if cache["id"] == f"banned-{mark}"]
+        assert cache["state"] == "bypassed"
+        assert "PIP_NO_CACHE_DIR=1 is set by the base python:3.11-slim" in cache["reason"]
+    finally:
+        docker(engine, docker_env, "image", "rm", "--force", tag, "bakegen-test-banned/only:latest")

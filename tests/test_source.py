@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bakegen.errors import ManifestError, Problem, Where
 from bakegen.family import source
-from bakegen.family.source import parse, resolve
+from bakegen.family.scalars import resolve
+from bakegen.family.source import parse
 from tests.manifests import at, places
 
 

@@ -185,7 +185,7 @@ def test_a_new_id_names_the_old_one() -> None:
     trace = Trace(("asr",), (UV,), 0.0, 1.0)
     (found,) = verdicts(trace, (old,), (old, MountUsage("m", 11 * MB)), {})
     assert found.state == "cold"
-    assert "the id is new: uv-cp311 with the same target" in found.reason
+    assert "its id may have changed: uv-cp311 with the same target" in found.reason
 
 
 def test_steps_that_share_a_mount_share_its_size() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 from bakegen.build import BuildRequest, build
 from bakegen.engine.client import docker_command
 from bakegen.engine.du import cache_mounts
+from bakegen.engine.prune import prune
 from bakegen.family import Defaults
 from bakegen.trace.fold import trace
 from bakegen.verdicts.environment import Source, environments
@@ -238,7 +240,33 @@ def test_an_id_that_changed(tmp_path: Path, slim: str, docker: tuple[str, ...], 
     old, new = undisturbed(attempt)
     assert (old.state, new.state) == ("cold", "cold")
     assert old.cache.id in new.reason
-    assert "the id is new" in new.reason
+    assert "its id may have changed" in new.reason
+
+
+def test_a_mount_that_the_engine_drops(tmp_path: Path, slim: str, docker: tuple[str, ...], index: Index) -> None:
+    """Garbage collection takes a mount while the same build goes on: here it is one record, removed as the engine would."""
+    family = Family(tmp_path, slim, index)
+    family.add("dropped", UV + "beta", "RUN sleep 25", parent="here")
+    name, done = f"{family.run}-dropped", threading.Event()
+
+    def drop() -> None:
+        while not done.wait(0.5):
+            found = [mount for mount in cache_mounts(docker) if mount.id == name]
+            if any(mount.size > 1_000_000 and mount.reclaimable for mount in found):
+                prune(docker, [mount.record for mount in found])
+                return
+
+    thread = threading.Thread(target=drop)
+    thread.start()
+    try:
+        found = family.build("dropped", docker=docker)
+    finally:
+        done.set()
+        thread.join()
+    (verdict,) = [verdict for verdict in found if verdict.cache.id == name]
+    assert verdict.complains
+    assert f"the engine dropped the mount {name} in this run" in verdict.reason
+    assert "builder.gc" in verdict.fix
 
 
 @pytest.mark.parametrize("installer", ["uv", "pip"])

@@ -38,3 +38,34 @@ def test_what_is_inherited(tmp_path: Path, name: str) -> None:
     assert step[set_by("PIP_NO_CACHE_DIR")] == "ENV in base.Dockerfile:2"
     assert found["made"]["PIP_NO_CACHE_DIR"] == "1"
     assert found["made"]["UV_NO_CACHE"] == "1"
+
+
+GENERATED = """
+version: 1
+family: f
+bases: {python: "python:3.11-slim", cuda: "nvidia/cuda:12.1.0-cudnn8-runtime-ubuntu22.04"}
+defaults: {installer: pip, python: "3.11"}
+images:
+  base: {from: python, run: "true", env: {UV_NO_CACHE: "1"}}
+  app: {from: base, run: "pip install x"}
+  other: {from: cuda, run: "pip install y"}
+"""
+
+
+def test_what_a_base_sets_is_told_by_an_image_that_was_built_on_it(tmp_path: Path) -> None:
+    project = load(write_project(tmp_path, GENERATED, {}))
+    project.write()
+    built = {"app": {"PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}, "gone": {"HOME": "/h"}}
+    found = family_environments(project.plan(), DiskTree(tmp_path), built)
+    for name in ("base", "app"):
+        assert found[name]["PIP_NO_CACHE_DIR"] == "1"
+        assert found[name][set_by("PIP_NO_CACHE_DIR")] == "the base python:3.11-slim"
+        assert found[name][set_by("UV_NO_CACHE")].startswith("ENV in docker/base/Dockerfile:")
+    assert "PIP_NO_CACHE_DIR" not in found["other"], "it stands on another base"
+
+
+def test_a_hand_written_image_may_stand_on_several(tmp_path: Path) -> None:
+    files = {"base.Dockerfile": "FROM python:3.11-slim AS a\nFROM alpine\n", "app.Dockerfile": "FROM base\nRUN x\n"}
+    project = load(write_project(tmp_path, MANIFEST, files))
+    project.write()
+    assert "HOME" not in family_environments(project.plan(), DiskTree(tmp_path), {"base": {"HOME": "/h"}})["base"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bakegen.family.source import resolve
+from bakegen.family.scalars import resolve
 
 WIDTH = 110
 #: Words that mean the same to every reader of YAML, in a list or not.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from bakegen.advice.look import Call, Look
 from bakegen.advice.state import Step, plain_shell
@@ -111,16 +112,18 @@ def _others(look: Look, step: Step, directories: Sequence[str]) -> Iterator[str]
             holds = flag.kind == "cache" and _within(directory, flag.target)
             if flag.target and not holds and (_within(flag.target, directory) or _within(directory, flag.target)):
                 yield f"another mount is at {flag.target}"
-    for other in look.steps:
-        if other is step:
-            continue
-        for directory in directories:
-            if _mentions(other, directory):
+    for directory in directories:
+        for other in look.once("mentions", directory, partial(_mentioning, look, directory)):
+            if other is not step:
                 yield f"line {other.instruction.start_line} looks into {directory}"
 
 
 def _within(path: str, directory: str) -> bool:
     return f"{path}/".startswith(f"{directory}/")
+
+
+def _mentioning(look: Look, directory: str) -> tuple[Step, ...]:
+    return tuple(step for step in look.steps if _mentions(step, directory))
 
 
 def _mentions(step: Step, directory: str) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from bakegen.advice.edits import Editor
 from bakegen.advice.model import Finding, Surroundings, Value
@@ -18,6 +19,7 @@ from bakegen.dockerfile.caches import expanded, fields
 from bakegen.dockerfile.parser import Dockerfile, Edit, Instruction
 from bakegen.dockerfile.words import Word
 
+_Answer = TypeVar("_Answer")
 _PYTHON = re.compile(r"python\d*(\.\d+)?")
 _WRAPPERS = frozenset({"env", "exec", "command", "time", "nice", "nohup"})
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -184,6 +186,17 @@ class Look:
     def runs(self) -> tuple[Step, ...]:
         """The RUN steps whose text a shell reads."""
         return tuple(step for step in self.steps if step.script is not None)
+
+    @cached_property
+    def _memory(self) -> dict[tuple[str, object], object]:
+        return {}
+
+    def once(self, about: str, key: object, answer: Callable[[], _Answer]) -> _Answer:
+        """Return what ``answer`` returns, asked once for each key: each of many steps asks the same of all others."""
+        memory: dict[tuple[str, object], _Answer] = self._memory  # type: ignore[assignment]
+        if (about, key) not in memory:
+            memory[about, key] = answer()
+        return memory[about, key]
 
     @cached_property
     def _calls(self) -> dict[int, tuple[Call, ...]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from bakegen.bench.edits import copy_project
 from bakegen.bench.model import OURS, SCENARIOS, Results
+from bakegen.bench.record import check_same, merged
 from bakegen.bench.room import Room
 from bakegen.bench.run import Bench
 from bakegen.bench.scenarios import Ground, choose, closure
@@ -46,11 +47,26 @@ class Wanted:
     package: str = PACKAGE
 
 
-def bench(project: Project, wanted: Wanted, docker: tuple[str, ...], tell: Callable[[str], None]) -> Results:
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Results of before, and the file that they are in."""
+
+    path: str
+    results: Results
+
+
+def bench(
+    project: Project,
+    wanted: Wanted,
+    docker: tuple[str, ...],
+    tell: Callable[[str], None],
+    earlier: Earlier | None = None,
+) -> Results:
     """Run the scenarios and return what was measured; ``tell`` gets a line for each thing that happens.
 
-    The project is copied; its own files, tags and caches are left alone. Raises UsageError for words that name nothing,
-    EngineError when there is no engine that builds into its own image store, FilesError when a copy cannot be made.
+    The project is copied; its own files, tags and caches are left alone. What is returned goes on from ``earlier``. Raises
+    UsageError for words that name nothing, and for earlier results of another machine or command, EngineError when there
+    is no engine that builds into its own image store, FilesError when a copy cannot be made.
     """
     plan = project.plan()
     selection = plan.select(wanted.selection)
@@ -60,17 +76,19 @@ def bench(project: Project, wanted: Wanted, docker: tuple[str, ...], tell: Calla
     choices = choose(ground, wanted.scenarios or SCENARIOS)
     info = gather(docker, os.environ)
     _check(info, wanted)
+    if earlier:
+        check_same(earlier.results, machine(info), command(wanted), earlier.path)
     for choice in choices:
         tell(f"{choice.scenario}: {f'not applicable: {choice.why_not}' if choice.why_not else choice.text}")
     with stop_wishes() as wish, tempfile.TemporaryDirectory(prefix="bakegen-bench-") as scratch:
         manifest = Path(project.manifest.source.path).name
         room = Room(docker, f"bakegen-bench-{uuid.uuid4().hex[:12]}", Path(scratch))
-        common = Common(docker, room.id, plan, manifest, names, selection, wanted.sets, lambda: wish.count > 0)
+        common = Common(docker, room.id, manifest, names, selection, wanted.sets, lambda: wish.count > 0)
         with _left_as_found(room, tell):
             sides = _sides(project, wanted, common, Path(scratch))
             todo = Bench(room, sides, choices, references(plan, names, wanted.bases), wanted.rounds, tell)
             todo.run()
-    return Results(
+    found = Results(
         machine(info),
         command(wanted),
         tuple(side.name for side in sides),
@@ -80,6 +98,7 @@ def bench(project: Project, wanted: Wanted, docker: tuple[str, ...], tell: Calla
         tuple(todo.warnings),
         todo.stopped,
     )
+    return merged(earlier.results, found) if earlier else found
 
 
 def _check(info: EngineInfo, wanted: Wanted) -> None:

@@ -32,6 +32,8 @@ _UV = re.compile(
 _PREPARED = re.compile(r"^\s*Prepared (\d+) packages? in ")
 _APT = re.compile(rf"^\s*Need to get {_SIZE}(?:/\S+ \S+)? of archives")
 _FETCHING = re.compile(r"^\s*fetching (\S.*)")
+_MOUNT = re.compile(r"--mount=(\S+)")
+_PATH = re.compile(r"(?:/[\w.+-]+)+")
 _PLAIN = re.compile(r"^#\d+ (?:\[[^\]]*\] )?[\d.]+ ")
 
 
@@ -101,6 +103,14 @@ def downloads(printed: Iterable[str], grown: Mapping[str, int]) -> Downloads:
         listed += sum(max(grown.get(target, 0), 0) for target in UV_MOUNTS)
     wheels = len(count.pip) + max(count.prepared, len(count.uv)) + max(count.fetching, int(kept > 0))
     return Downloads(listed + kept, wheels, count.debs, exact=not (unnamed or kept))
+
+
+def mounted(ran: Mapping[str, bool]) -> set[str]:
+    """Return the targets of the cache mounts that these steps (title -> cached) had when they ran; plain paths only."""
+    flags = (flag.split(",") for title, cached in ran.items() if not cached for flag in _MOUNT.findall(title))
+    options = (word.partition("=") for words in flags if "type=cache" in words for word in words)
+    names = {"target", "dst", "destination"}
+    return {value for key, _, value in options if key in names and _PATH.fullmatch(value)}
 
 
 def mount_sizes(records: Iterable[Mapping[str, object]], namespace: str) -> dict[str, int]:

@@ -76,18 +76,25 @@ class Downloads:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One timed build: ``error`` is the end of its log when it failed. ``runs`` are RUN steps, ``cached`` those not run."""
+    """One timed build: ``error`` is the end of its log when it failed. ``runs`` are RUN steps, ``cached`` those not run.
+
+    ``doubt`` says why its figures do not count: the engine took caches away that the scenario begins with.
+    """
 
     seconds: float
     downloads: Downloads = field(default_factory=Downloads)
     runs: int = 0
     cached: int = 0
     error: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All samples, by scenario and side, a place for each round (None: not run or failed); errors by the same."""
+    """All samples, by scenario and side, a place for each round (None: not run or failed); errors by the same.
+
+    ``warnings`` are (scenario, text).
+    """
 
     machine: Mapping[str, object]
     command: str
@@ -95,5 +102,5 @@ class Results:
     choices: tuple[Choice, ...]
     samples: Mapping[tuple[str, str], tuple[Sample | None, ...]]
     errors: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
     stopped: bool = False

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from bakegen.bench.downloads import downloads, mount_sizes, read_output
+from bakegen.bench.downloads import downloads, mount_sizes, mounted, read_output
 from bakegen.bench.edits import applied
-from bakegen.bench.model import Choice, Sample
+from bakegen.bench.model import BASELINES, OURS, Choice, Sample
 from bakegen.bench.room import Record, Room, descendants, word_of
 from bakegen.bench.sides import Output, Side, State, failed
-from bakegen.errors import Cancelled, EngineError, FilesError
+from bakegen.errors import Cancelled, EngineError, FilesError, ManifestError
 
 Key = tuple[str, str]
+TRIES = 2  # of a build that does not count, because the engine took something away meanwhile
+_PAUSE = 2.0  # seconds until a record that is not listed is looked for again
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class Bench:
     tell: Callable[[str], None]
     samples: dict[Key, list[Sample | None]] = field(default_factory=dict)
     errors: dict[Key, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
     stopped: bool = False
     _kept: dict[str, frozenset[str]] = field(default_factory=dict)
     _states: dict[str, State] = field(default_factory=dict)
@@ -70,13 +72,28 @@ class Bench:
         return found
 
     def _try(self, number: int, choice: Choice, side: Side) -> Sample:
-        """Do one job; once something was measured, what goes wrong with the engine or a file costs no more than the job."""
+        """Do one job; once something was measured, what goes wrong with the engine or a file costs no more than the job.
+
+        A sample that does not count is taken again, in a new state: an edit is only new to caches that have not seen it.
+        """
         try:
-            return self._job(number, choice, side)
-        except (EngineError, FilesError) as error:
+            sample = self._job(number, choice, side)
+            for _ in range(TRIES - 1):
+                if sample.doubt:
+                    self._warn(choice, f"round {number}, {side.name}, does not count: {sample.doubt}; measured again")
+                    self._renew(side)
+                    sample = self._job(number, choice, side)
+        except (EngineError, FilesError, ManifestError) as error:
             if not self._took:
                 raise
             return Sample(0.0, error=str(error))
+        if sample.doubt:
+            self._warn(choice, f"round {number}, {side.name}, does not count: {sample.doubt}")
+        return sample
+
+    def _warn(self, choice: Choice, text: str) -> None:
+        self.warnings.append((choice.scenario, text))
+        self.tell(f"{choice.scenario}, {text}")
 
     def _job(self, number: int, choice: Choice, side: Side) -> Sample:
         """Bring a side into the state its scenario begins with, time one build, and undo the edit."""
@@ -84,6 +101,7 @@ class Bench:
             self._renew(side)
             sample = self._timed(number, choice, side)
             self._kept[side.name] = self._ids(self._states[side.name])
+            self._dirty.add(side.name)  # an untimed build makes up for what was dropped before anybody looked
             return sample
         if (problem := self._prepare(choice, side)) is not None:
             return failed(problem)
@@ -97,29 +115,49 @@ class Bench:
         What the engine's garbage collection has taken since is built again in a new state: neither a step that is gone
         nor a cache mount that is gone would be the baseline's fault, or bakegen's.
         """
-        if side.name in self._states and (gone := self._kept[side.name] - self._ids(self._states[side.name])):
-            self.warnings.append(
-                f"{choice.scenario}, {side.name}: the engine had dropped {len(gone)} cache records of the build before"
-                " (its garbage collection, or a prune): built anew first"
-            )
-            self.tell(self.warnings[-1])
+        if side.name in self._states and (gone := self._gone(side)):
+            self._warn(choice, f"{side.name}: the engine had dropped {gone} of the builds before: built anew first")
             self._renew(side)
         if side.name not in self._states:
             self._renew(side)
         if side.name in self._dirty and (output := self._build(side, "prepare", 0)).error:
             return output
         key = (self._states[side.name].word, choice.scenario)
-        if choice.new_wheel and key not in self._known:
-            with applied(side.root, choice.edit, 1, self.room.word()):
-                output = self._build(side, "prepare", 0)
-            if output.error or (output := self._build(side, "prepare", 0)).error:
+        if choice.new_wheel and side.keeps and key not in self._known:
+            if (output := self._introduce(choice, side)).error:
                 return output
             self._known.add(key)
         return None
 
+    def _introduce(self, choice: Choice, side: Side) -> Output:
+        """Build with the edit and again without it, so that a side's caches know the edit's wheel; keep nothing else."""
+        before = self.room.records()
+        with applied(side.root, choice.edit, 1, self.room.word()):
+            output = self._build(side, "prepare", 0)
+        if not output.error:
+            output = self._build(side, "prepare", 0)
+        self._drop(before, self.room.records(), self._states[side.name])
+        self.room.drop_images(dangling=True)
+        return output
+
     def _ids(self, state: State) -> frozenset[str]:
         """Return the ids of a state's records in the build cache."""
         return frozenset(descendants(self.room.records(), _words(state)))
+
+    def _gone(self, side: Side) -> str:
+        """Return what the engine has dropped of a side's state since it was last looked at; "" for nothing.
+
+        BuildKit leaves records out of an answer while it measures them for somebody else, so a missing one is asked for
+        once more.
+        """
+        state = self._states[side.name]
+        gone = self._kept[side.name] - self._ids(state)
+        if gone:
+            time.sleep(_PAUSE)
+            gone -= self._ids(state)
+        return (
+            f"{len(gone)} cache record{'s' if len(gone) > 1 else ''} (garbage collection, or a prune)" if gone else ""
+        )
 
     def _build(self, side: Side, scenario: str, number: int, state: State | None = None) -> Output:
         """Build; what it builds from the files as they are, on the side's own bases, leaves the side clean."""
@@ -140,6 +178,7 @@ class Bench:
         if choice.edit:
             self._dirty.add(side.name)
         after = self.room.records()
+        gone = self._gone(side)
         if choice.scenario != "cold":
             self._drop(before, after, bumped or state)
         if bumped:
@@ -148,15 +187,12 @@ class Bench:
         if output.error:
             return failed(output)
         printed, ran = read_output(output.lines)
-        sizes = mount_sizes(before, state.word)
-        grown = {target: size - sizes.get(target, 0) for target, size in mount_sizes(after, state.word).items()}
-        again = len(ran) - sum(ran.values())
-        if choice.scenario == "unchanged" and again:
-            self.warnings.append(
-                f"round {number}: unchanged, {side.name}: {again} RUN steps ran although nothing had changed; the engine had"
-                " dropped them, and this round's figures of all scenarios are to be doubted"
-            )
-        return Sample(output.seconds, downloads(printed, grown), len(ran), sum(ran.values()))
+        sizes, held = mount_sizes(before, state.word), mount_sizes(after, state.word)
+        grown = {target: size - sizes.get(target, 0) for target, size in held.items()}
+        sample = Sample(output.seconds, downloads(printed, grown), len(ran), sum(ran.values()))
+        if gone:
+            return replace(sample, doubt=f"the engine dropped {gone} while this was built")
+        return replace(sample, doubt=_doubt(choice, side, ran, held))
 
     def _drop(self, before: Sequence[Record], after: Sequence[Record], state: State) -> None:
         """Drop the layers of one build from the cache, so that ten rounds take no more disk than one; keep its mounts."""
@@ -185,6 +221,21 @@ class Bench:
             f"about {clock(estimate(self._took, left))} left" if left else "",
         ]
         return "  ".join(part for part in told if part)
+
+
+def _doubt(choice: Choice, side: Side, ran: Mapping[str, bool], held: Mapping[str, int]) -> str:
+    """Return why a build does not count, by what it ran and by the mounts (target -> bytes) that are there after it.
+
+    A script of the user's may run what it wants, and mount what it wants.
+    """
+    if side.name not in {OURS, *BASELINES}:
+        return ""
+    if lost := mounted(ran) - held.keys():
+        return f"the engine dropped the cache mounts at {', '.join(sorted(lost))} while this was built"
+    again = len(ran) - sum(ran.values())
+    if choice.scenario == "unchanged" and again:
+        return f"{again} RUN steps ran although nothing had changed: the engine had dropped them"
+    return ""
 
 
 def _words(state: State) -> list[str]:

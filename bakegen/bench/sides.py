@@ -15,6 +15,7 @@ from bakegen.bench.baselines import Setting, commands, dockerfiles
 from bakegen.bench.model import BASELINES, OURS, Sample
 from bakegen.engine.process import Process
 from bakegen.errors import Cancelled
+from bakegen.project import load
 
 if TYPE_CHECKING:
     from bakegen.plan import Plan
@@ -47,6 +48,10 @@ class Side(Protocol):
     name: str
     root: Path
 
+    @property
+    def keeps(self) -> bool:
+        """Whether its builds may keep wheels for the next ones."""
+
     def build(self, state: State, scenario: str, number: int) -> Output:
         """Build all images once and return what that took."""
 
@@ -57,7 +62,6 @@ class Common:
 
     docker: tuple[str, ...]
     id: str
-    plan: Plan
     manifest: str
     names: tuple[str, ...]
     selection: tuple[str, ...]
@@ -72,6 +76,7 @@ class Ours:
     common: Common
     root: Path
     name: str = OURS
+    keeps: bool = True
 
     def build(self, state: State, scenario: str, number: int) -> Output:  # noqa: ARG002 - the protocol's
         """Run `bakegen build` and read the record of the run."""
@@ -88,21 +93,37 @@ class Ours:
 
 @dataclass(slots=True)
 class Baseline:
-    """`docker build` for one image after the other, with Dockerfiles made from the plan."""
+    """`docker build` for one image after the other, with Dockerfiles made from the plan of its copy as it is now.
+
+    They are written anew before each build, untimed: some edits are of the manifest, and a hand would have made them in
+    the Dockerfiles.
+    """
 
     common: Common
     root: Path
     name: str
-    files: Mapping[str, Path]
+
+    @property
+    def keeps(self) -> bool:
+        """Whether its Dockerfiles have cache mounts."""
+        return self.name != "plain"
 
     def build(self, state: State, scenario: str, number: int) -> Output:  # noqa: ARG002 - the protocol's
         """Build all images in turn."""
         setting = Setting(f"{self.common.id}/{self.name}", state.word, state.bases, self.common.sets)
-        argvs = [
-            [*self.common.docker, *words]
-            for words in commands(self.common.plan, self.common.names, setting, self.files)
-        ]
-        return timed(argvs, self.root, dict(os.environ), self.common.stop)
+        plan = load(self.root / self.common.manifest).plan()
+        words = commands(plan, self.common.names, setting, self._written(plan))
+        return timed([[*self.common.docker, *w] for w in words], self.root, dict(os.environ), self.common.stop)
+
+    def _written(self, plan: Plan) -> dict[str, Path]:
+        """Write the Dockerfiles beside the copy and return where each image's is."""
+        directory = self.root.with_name(f"{self.root.name}-dockerfiles")
+        directory.mkdir(exist_ok=True)
+        files = {}
+        for image, text in dockerfiles(plan, self.common.names, self.name).items():
+            files[image] = directory / f"{image}.Dockerfile"
+            files[image].write_text(text, encoding="utf-8", newline="\n")
+        return files
 
 
 @dataclass(slots=True)
@@ -113,6 +134,7 @@ class Script:
     root: Path
     name: str
     path: Path
+    keeps: bool = True
 
     def build(self, state: State, scenario: str, number: int) -> Output:
         """Run the script with what it needs to know in its environment."""
@@ -141,18 +163,12 @@ def side_names(words: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
 
 
 def make_side(name: str, script: Path | None, common: Common, root: Path) -> Side:
-    """Return a side that builds in the copy at ``root``; a baseline's Dockerfiles are written beside the copy."""
+    """Return a side that builds in the copy at ``root``."""
     if script:
         return Script(common, root, name, script)
     if name == OURS:
         return Ours(common, root)
-    files = {}
-    for image, text in dockerfiles(common.plan, common.names, name).items():
-        path = root.with_name(f"{root.name}-dockerfiles") / f"{image}.Dockerfile"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
-        files[image] = path
-    return Baseline(common, root, name, files)
+    return Baseline(common, root, name)
 
 
 def timed(argvs: Sequence[Sequence[str]], cwd: Path, env: Mapping[str, str], stop: Callable[[], bool]) -> Output:

@@ -23,11 +23,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """bakegen's seconds over a baseline's: the median of the pairs, or None and why it is not told."""
+    """bakegen's seconds over a baseline's: the median of the pairs, or None and why it is not told; low and high of them."""
 
     value: float | None
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     pairs: int
     why_not: str = ""
 
@@ -45,7 +45,7 @@ def ratio(ours: Sequence[float | None], theirs: Sequence[float | None]) -> Ratio
     either side's own spread is at least the difference of the medians. One pair has no spread: its ratio is told, and
     ``pairs`` says so.
     """
-    pairs = [(a, b) for a, b in zip(ours, theirs, strict=True) if a is not None and b is not None and b > 0]
+    pairs = [(a, b) for a, b in zip(ours, theirs, strict=False) if a is not None and b is not None and b > 0]
     if not pairs:
         return None
     ratios = [a / b for a, b in pairs]

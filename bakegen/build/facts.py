@@ -1,4 +1,4 @@
-"""What a run records of its engine beside what BuildKit says: how many cores it has, what its cache mounts hold.
+"""What a run records of its engine beside what BuildKit says: its cores, its cache mounts, the layers of its images.
 
 All of it is asked while the build goes on, and none of it can fail a build: what is not known in time is not recorded.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -15,15 +15,18 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bakegen.engine.du import cache_mounts
+from bakegen.engine.images import layers, variables
 from bakegen.engine.info import engine_cpus
 
 if TYPE_CHECKING:
     from bakegen.engine.du import CacheMountUsage
+    from bakegen.engine.images import ImageLayer
     from bakegen.engine.info import Builder
 
 VERSION = 1
 PATIENCE = 15.0  # seconds that the end of a build waits at most for what BuildKit says of its cache mounts
 LONG = 120.0  # seconds in which that may be answered beside a build; a busy engine was seen to take 8
+SHARE = 0.01  # of the build's seconds, but at least a moment, that its end waits for the sizes of images
 SOON = 2.0  # seconds: an answer that came later may count what this build has written
 CLOCKS = 60.0  # seconds by which the engine's clock and ours may differ
 MOMENT = 1.0  # seconds for an answer that was asked for when the build began
@@ -41,6 +44,9 @@ class Facts:
         The answer comes within 0.3 s, when hardly any step has run yet: of a mount that a step holds, BuildKit does not
         know the size. Waiting for it would be sure, and would make every build 0.3 s longer.
         """
+        self._docker = docker
+        self._images: Future[dict[str, tuple[ImageLayer, ...]]] | None = None
+        self._variables: Future[dict[str, dict[str, str]]] | None = None
         self._ask = lambda: cache_mounts(docker, builder, patience=PATIENCE)
         self._before: Future[tuple[CacheMountUsage, ...]] = Future()
         self._cpus: Future[int] = Future()
@@ -66,6 +72,28 @@ class Facts:
                 _start((asked, self._ask))
             after = _answer(asked, PATIENCE if again else 0.0)
         return json.dumps({"version": VERSION, "before": _entries(before), "after": _entries(after)}, indent=2) + "\n"
+
+    def ask_images(self, digests: Mapping[str, str], parents: Mapping[str, Sequence[str]]) -> None:
+        """Ask for the layers of the images that the engine has taken in, while the cache mounts are counted.
+
+        Variables that come from a base are those of the lowest images.
+        """
+        if digests:
+            lowest = {
+                name: digest for name, digest in digests.items() if not digests.keys() & set(parents.get(name, ()))
+            }
+            self._images, self._variables = Future(), Future()
+            _start(
+                (self._images, lambda: layers(self._docker, digests, patience=PATIENCE)),
+                (self._variables, lambda: variables(self._docker, lowest, patience=PATIENCE)),
+            )
+
+    def images(self, seconds: float) -> str:
+        """Return the text of images.json after a build of so many seconds; null where nobody asked, or it took too long."""
+        found = _answer(self._images, max(MOMENT, SHARE * seconds)) if self._images else None
+        told = {name: [[layer.mark, layer.size] for layer in held] for name, held in (found or {}).items()}
+        held = _answer(self._variables, MOMENT) if told and self._variables else None
+        return json.dumps({"version": VERSION, "images": told or None, "variables": held}) + "\n"
 
 
 def _untouched(docker: Sequence[str], builder: str | None) -> tuple[CacheMountUsage, ...]:

@@ -169,7 +169,10 @@ def _run(work: _Work, started: datetime) -> BuildResult:
     cpus = work.facts.cpus(work.builder, ran=ran) if work.facts else None
     directory.result(record(result, started.isoformat(), work.request, work.parents, cpus))
     if work.facts:
+        if ran:
+            work.facts.ask_images(work.digests, work.parents)
         directory.text("caches.json", work.facts.caches(ran=ran, again=outcome != "cancelled"))
+        directory.text("images.json", work.facts.images(result.seconds))
     if error:
         raise error
     return result

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from bakegen.checks.faults import Fault, at
 from bakegen.family.expand import Variant
-from bakegen.family.fields import is_requirement_path
 from bakegen.family.requirements import included, lost_bounds
+from bakegen.family.rules import is_requirement_path
 from bakegen.family.source import Loc
 from bakegen.tree import Tree
 

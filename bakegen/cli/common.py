@@ -25,12 +25,12 @@ def json_option(verb: _Verb) -> _Verb:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(verb)
 
 
-def environments(project: Project) -> Mapping[str, Mapping[str, str]]:
-    """Return the environment that each step of a project's images sees."""
+def environments(project: Project, built: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    """Return the environment that each step of a project's images sees; ``built`` are variables of images by name."""
     from bakegen.files import DiskTree
     from bakegen.verdicts.family import family_environments
 
-    return family_environments(project.plan(), DiskTree(project.root))
+    return family_environments(project.plan(), DiskTree(project.root), built)
 
 
 def columns(rows: Iterable[Sequence[str]]) -> str:

@@ -12,6 +12,8 @@ from bakegen.cli.common import columns, json_option, manifest_option, plural, to
 if TYPE_CHECKING:
     from bakegen.context.model import Context
 
+_SHOWN = 5  # names, or files, in a message
+
 
 @click.command("context", short_help="List what BuildKit is sent for an image, largest first.")
 @click.argument("image")
@@ -49,7 +51,8 @@ def verb(image: str, ignored: bool, top: int | None, manifest: str | None, as_js
 
 def _one(word: str, names: Sequence[str]) -> str:
     if len(names) > 1:
-        raise click.UsageError(f"{word} names {len(names)} images: choose one of {', '.join(names)}")
+        shown = ", ".join([*names[:_SHOWN], *(["..."] if names[_SHOWN:] else [])])
+        raise click.UsageError(f"{word} names {len(names)} images: choose one of {shown}")
     return names[0]
 
 
@@ -58,7 +61,10 @@ def _print_files(found: Context, top: int) -> None:
     from bakegen.context.rows import rows
 
     shown, rest = rows(found.found.files, top)
-    cells = [(size(row.sent), size(row.size), str(row.files), row.path) for row in (*shown, *([rest] if rest else []))]
+    cells = [
+        (size(row.sent), size(row.size), str(row.files), _shown(row.path))
+        for row in (*shown, *([rest] if rest else []))
+    ]
     click.echo(columns([("SENT", "CONTEXT", "FILES", "PATH"), *cells]))
     (sent, bytes_sent), (left, bytes_left) = found.sent, found.left_in
     by = found.ignore_file or "no .dockerignore"
@@ -73,7 +79,10 @@ def _print_left_out(found: Context, top: int) -> None:
     from bakegen.build.amounts import size
 
     items = sorted(found.found.left_out, key=lambda item: (-item.size, -item.files, item.path))
-    cells = [(size(item.size), str(item.files), f"{item.by.line}: {item.by}", item.path) for item in items[:top]]
+    cells = [
+        (size(item.size), str(item.files), _shown(f"{item.by.line}: {item.by}"), _shown(item.path))
+        for item in items[:top]
+    ]
     if more := items[top:]:
         totals = (size(sum(item.size for item in more)), str(sum(item.files for item in more)))
         cells.append((*totals, "", f"{len(more)} more"))
@@ -88,20 +97,26 @@ def _print_left_out(found: Context, top: int) -> None:
 def _print_notes(found: Context) -> None:
     """Print what is wrong with the context, or not known of it."""
     for item in found.unclear:
-        what = f"what {item.text} is cannot be told ({item.why}), so all of the context counts as sent"
+        what = f"what {_shown(item.text)} is cannot be told ({item.why}), so all of the context counts as sent"
         click.echo(f"note: {found.dockerfile}:{item.line}: {what}", err=True)
     if not found.current:
         click.echo("note: .dockerignore is not what the manifest would give by now; run: bakegen render", err=True)
     for path in found.found.unreadable:
         click.echo(
-            f"warning: {path} cannot be read, and BuildKit fails there: ignore it, or give access to it", err=True
+            f"warning: {_shown(path)} cannot be read, and BuildKit fails there: ignore it, or give access to it",
+            err=True,
         )
-    for path in found.found.emptied[:5]:
+    for path in found.found.emptied[:_SHOWN]:
         click.echo(
-            f"warning: {path} arrives empty: BuildKit takes it back by a ! and leaves it out by a line behind that;"
+            f"warning: {_shown(path)} arrives empty: BuildKit takes it back by a ! and leaves it out by a line behind that;"
             " put the ! last",
             err=True,
         )
+
+
+def _shown(text: str) -> str:
+    """Return a name for one cell of a terminal: what is invisible, or would move the cursor, as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _as_json(found: Context, top: int | None, *, ignored: bool) -> dict[str, Any]:

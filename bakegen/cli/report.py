@@ -48,14 +48,14 @@ def verb(run: str | None, compare: str | None, form: str | None, output: str | N
         _write(Path(output), text + "\n")
 
 
-def _environments(directory: Path) -> Mapping[str, Mapping[str, str]]:
+def _environments(directory: Path, built: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
     """Return the environments of the run's family as it is now; nothing where its manifest is gone or damaged."""
     from bakegen.cli.common import environments
     from bakegen.errors import BakegenError
     from bakegen.project import load
 
     try:
-        return environments(load(directory.absolute().parents[2]))
+        return environments(load(directory.absolute().parents[2]), built)
     except (BakegenError, IndexError):
         return {}
 

@@ -9,7 +9,8 @@ from bakegen.context.model import Context
 from bakegen.context.walk import walk
 from bakegen.copied import IGNORE_FILE, of_text
 from bakegen.dockerfile.sources import Sources
-from bakegen.errors import FilesError, ManifestError, Problem, Where
+from bakegen.errors import FilesError, ManifestError, Problem, UsageError, Where
+from bakegen.files import DiskTree
 from bakegen.ignore import IgnoreError, Patterns
 from bakegen.plan import PlannedImage
 from bakegen.project import Project
@@ -21,6 +22,9 @@ def context(project: Project, name: str, *, measure: bool = False) -> Context:
     A ManifestError names the line of .dockerignore that BuildKit refuses, a FilesError what cannot be read.
     """
     image = project.plan()[name]
+    if not image.context:
+        tip = "choose an image whose context is a directory of the project"
+        raise UsageError(Problem(f"the build context of {name} is not in the project", next=tip))
     root = project.root / image.context
     if not root.is_dir():
         raise FilesError(Problem("there is no such directory", Where(image.context), f"it is the context of {name}"))
@@ -34,7 +38,7 @@ def context(project: Project, name: str, *, measure: bool = False) -> Context:
         raise ManifestError(Problem(error.what, Where(image.ignore_file, error.line), next=tip)) from None
     return Context(
         image=name,
-        dockerfile=image.dockerfile,
+        dockerfile=image.shown,
         directory=image.context,
         ignore_file=None if text is None else image.ignore_file,
         current=_is_current(project, image, text),
@@ -47,7 +51,7 @@ def context(project: Project, name: str, *, measure: bool = False) -> Context:
 def taken(project: Project, image: PlannedImage) -> Sources:
     """Return what the steps of an image take from its context, those that its parent leaves to it included."""
     sources = of_text(project.render()[image.dockerfile], image) if image.generated else image.copies
-    needed = sources.needed()
+    needed = sources.needed((image.bake.target if image.bake else "") or "")
     parent = project.plan()[image.parent] if image.parent else None
     left = parent.copies.left_to_children if parent else ()
     return Sources((*needed.named, *left), needed.unclear, needed.stages)
@@ -60,15 +64,17 @@ def _paths(sources: Sources) -> Sequence[str] | None:
 
 
 def _read(root: Path, path: str) -> str | None:
+    """Return the text of a .dockerignore; None where BuildKit finds none, as behind a link that leads out."""
+    kind = DiskTree(root).kind(path)
+    if kind in {"missing", "outside"}:
+        return None
+    if kind != "file":
+        raise FilesError(Problem(f"this is a {kind}, not a file", Where(path), next="move it away"))
     try:
         return (root / path).read_bytes().decode("utf-8", "surrogateescape")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
         what = f"cannot read the file: {(error.strerror or str(error)).lower()}"
-        raise FilesError(
-            Problem(what, Where(path), next="BuildKit cannot either: check what it is, and its permissions")
-        ) from None
+        raise FilesError(Problem(what, Where(path), next="BuildKit cannot either: check its permissions")) from None
 
 
 def _is_current(project: Project, image: PlannedImage, text: str | None) -> bool:

@@ -72,8 +72,6 @@ class _Walk:
             return None
         ignored, state = self.patterns.step(path, above.ignored)
         out = (above.out or path) if ignored else ""
-        if ignored and self.measure:
-            self.lost.setdefault(out, [0, 0])
         if ignored and not self.measure and self.patterns.prunes(path):
             return None
         needs = self.needs.step(path, above.needed)[1] if self.needs else ()

@@ -91,6 +91,11 @@ def local_sources(dockerfile: Dockerfile, args: Mapping[str, str] = _NO_ARGS, pl
     return _Finder(dockerfile, args, platform).all()
 
 
+def below(source: str) -> str:
+    """Return a source as a path below the context, which nothing leads out of."""
+    return posixpath.normpath(posixpath.join("/", source)).lstrip("/") or "."
+
+
 def _stage_number(name: str, stages: Sequence[Stage]) -> int | None:
     """Return which stage a ``from`` means: the last of that name, or the one of that number; None for an image."""
     found = [number for number, stage in enumerate(stages) if stage.name == name.lower()]
@@ -203,8 +208,7 @@ class _Finder:
             why = "it has a variable that neither ARG nor ENV of this file sets"
             self.unclear.append(Unclear(text, instruction.start_line, 1, why))
         elif not (remote and _REMOTE.match(source)):
-            path = posixpath.normpath(posixpath.join("/", source)).lstrip("/") or "."
-            self.named[Source(path, instruction.start_line, len(self.stages) - 1, onbuild)] = None
+            self.named[Source(below(source), instruction.start_line, len(self.stages) - 1, onbuild)] = None
 
     def _expanded(self, text: str, known: Mapping[str, str]) -> str | None:
         """Return a text with its variables replaced, or None where one that it uses is not known."""

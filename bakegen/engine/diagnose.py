@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from bakegen.engine.failures import explain
+from bakegen.engine.gc import GB, Needed, setting, threats
 from bakegen.errors import EngineError
 
 if TYPE_CHECKING:
@@ -16,27 +17,33 @@ Level: TypeAlias = Literal["ok", "warn", "fail"]
 
 OLDEST_BUILDX = (0, 12)  # bake's contexts, --progress=rawjson and named groups as bakegen writes them
 TESTED_BUILDX = (0, 29)
-GB = 10**9
 LITTLE_DISK = 20 * GB  # a CUDA image with torch writes 10 GB of layers and as much of build cache
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: ``title`` in few words, ``detail`` what is, ``next`` what to do about it."""
+    """One thing that was looked at: ``title`` in few words, ``detail`` what is, ``next`` what to do about it.
+
+    ``setting`` is text for a configuration file that ``next`` names.
+    """
 
     level: Level
     title: str
     detail: str
     next: str = ""
+    setting: str = ""
 
 
-def diagnose(info: EngineInfo) -> tuple[Finding, ...]:
-    """Return the findings, in the order in which one would look: what builds upon another comes after it."""
+def diagnose(info: EngineInfo, needed: Needed | None = None) -> tuple[Finding, ...]:
+    """Return the findings, in the order in which one would look: what builds upon another comes after it.
+
+    ``needed`` is what the family's cache mounts take.
+    """
     found = [_client(info), _buildx(info), _engine(info)]
     if info.server:
         found += [_image_store(info), *_disk(info.disk)]
     if info.builder:
-        found += [_builder(info.builder), *_gc(info.builder)]
+        found += [_builder(info.builder), *_gc(info, info.builder, needed or Needed())]
     elif info.buildx and info.server:
         found.append(_trouble("builder", info.builder_error))
     return (*found, *_proxies(info))
@@ -101,23 +108,16 @@ def _builder(builder: Builder) -> Finding:
     return Finding("ok", "builder", detail)
 
 
-def _gc(builder: Builder) -> list[Finding]:
-    """Return what the cache limits mean for cache mounts, which the first rule drops long before anything else."""
-    for rule in builder.gc:
-        if "exec.cachemount" in rule.filters:
-            limit = rule.max_used or rule.reserved
-            return [
-                Finding(
-                    "warn",
-                    "build cache",
-                    f"cache mounts idle for {rule.keep_duration or 'a while'} are cut down to {limit or 'a few GB'}:"
-                    " torch wheels do not survive that",
-                    "raise builder.gc in daemon.json (policy with filter type==exec.cachemount)",
-                )
-            ]
-    return (
-        [Finding("ok", "build cache", f"{len(builder.gc)} rules, none drops cache mounts first")] if builder.gc else []
-    )
+def _gc(info: EngineInfo, builder: Builder, needed: Needed) -> list[Finding]:
+    """Return what the cache limits mean for cache mounts."""
+    if not builder.gc:
+        return []
+    found = list(threats(builder.gc, needed, info.disk if builder.driver == "docker" else None))
+    if not found:
+        rules = f"{len(builder.gc)} rule{'s' if len(builder.gc) > 1 else ''}"
+        return [Finding("ok", "build cache", f"{rules} for garbage collection, cache mounts are left alone; {needed}")]
+    where, text = setting(builder.driver, info.server, builder.gc, needed)
+    return [Finding("warn", "build cache", "; ".join(found), where, text)]
 
 
 def _proxies(info: EngineInfo) -> list[Finding]:

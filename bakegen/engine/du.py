@@ -135,7 +135,7 @@ def parse_du(output: bytes, now: float) -> tuple[Record, ...]:
         except ValueError:
             continue
         if isinstance(row, dict) and row.get("ID"):
-            found.append(_record(row, size=_bytes(row.get("Size")), last_used=_when(row.get("LastUsedAt"), now)))
+            found.append(_record(row, size=bytes_of(row.get("Size")), last_used=_when(row.get("LastUsedAt"), now)))
     return tuple(found)
 
 
@@ -196,7 +196,7 @@ def _record(row: Mapping[str, Any], *, size: int, last_used: float | None) -> Re
     )
 
 
-def _bytes(text: object) -> int:
+def bytes_of(text: object) -> int:
     """Return the bytes that a size such as ``794.6kB`` or ``1.5GiB`` stands for; a number is as it is."""
     if isinstance(text, int):
         return text

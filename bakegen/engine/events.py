@@ -86,6 +86,8 @@ def parse_line(line: bytes) -> tuple[Event, ...] | str:
 
     Within a line the vertexes come first, then statuses, logs and warnings, so that a log never precedes its step.
     """
+    if line.rstrip() == b"{}":  # four of five lines of a build: BuildKit tells that there is nothing to tell
+        return ()
     if not line.lstrip().startswith(b"{"):
         return line.decode(errors="replace").rstrip("\r\n")
     try:

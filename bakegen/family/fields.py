@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -24,14 +21,20 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-from bakegen.refs import HUB, ImageRef, parse_platform
-
-#: A space, and everything that ends a line or a word for the shell, HCL or BuildKit but is invisible to a reader.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-
-
-#: BuildKit takes lines of 65,535 bytes; an escaped value may be twice as long.
-_MAX_VALUE = 32_000
+from bakegen.family.rules import (
+    any_text,
+    checked,
+    command,
+    composed,
+    container_path,
+    copied,
+    env_value,
+    filled,
+    mirror,
+    registry_host,
+    relative_path,
+)
+from bakegen.refs import ImageRef, parse_platform
 
 
 class Model(BaseModel):
@@ -53,121 +56,9 @@ class Target(StrEnum):
     CUDA = "cuda"
 
 
-def checked(pattern: str, what: str) -> Callable[[str], str]:
-    """Return a validator that accepts strings matching the whole ``pattern`` and calls others not ``what``."""
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):  # compiled when a manifest first needs it, and kept by re
-            raise ValueError(f"{text!r} is not {what}")
-        return text
-
-    return check
-
-
 def _one_or_many(value: object) -> object:
     """Return a lone string or mapping as a list of one."""
     return [value] if isinstance(value, (str, dict)) else value
-
-
-def relative_path(text: str) -> str:
-    """Return ``text`` if it is a path inside the project, with forward slashes; else raise a ValueError."""
-    if text != text.strip() or not text or _CONTROL.search(text) or "\n" in text or "\t" in text:
-        raise ValueError(f"{text!r} is not a path")
-    if "\\" in text:
-        raise ValueError(f"{text!r}: write paths with forward slashes, on Windows too")
-    if text.startswith(("/", "~")) or re.match(r"[A-Za-z]:", text):
-        raise ValueError(f"{text!r} is outside the project: paths are relative to the manifest")
-    parts = [part for part in text.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise ValueError(f"{text!r} leaves the project: '..' is not allowed")
-    return "/".join(parts) or "."
-
-
-def _copied(text: str) -> str:
-    """Return a path that COPY takes: a client leaves out what ``!`` begins, and ``<<`` opens a heredoc, in JSON too."""
-    if text.startswith(("!", "<<")):
-        raise ValueError(f"{text!r}: COPY cannot take a path that begins with ! or <<; rename the file")
-    return text
-
-
-def is_requirement_path(text: str) -> bool:
-    """Return whether ``text`` can stand in a mount and in a command as it is."""
-    return re.fullmatch(r"[A-Za-z0-9._/@+-]+", text) is not None
-
-
-def _container_path(text: str) -> str:
-    if not text.startswith("/") or _CONTROL.search(text) or "\n" in text:
-        raise ValueError(f"{text!r} is not an absolute path in the image, such as /app")
-    return text
-
-
-def _command(text: str) -> str:
-    if not text.strip():
-        raise ValueError("the command is empty")
-    if bad := _CONTROL.search(text):
-        raise ValueError(f"control character U+{ord(bad[0]):04X} is not allowed in a command")
-    return text
-
-
-def _registry_host(text: str) -> str:
-    """Return ``text`` if it is the host of a registry, as references write it."""
-    try:
-        ref = ImageRef.parse(f"{text}/x/y")
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is not the host of a registry, such as docker.io or registry.example:5000"
-        ) from None
-    if text in {"index.docker.io", "registry-1.docker.io", "hub.docker.com"}:
-        raise ValueError(f"{text!r}: write docker.io, as references do")
-    if ref.registry != text or text != text.lower():
-        raise ValueError(f"{text!r} is not the host of a registry: lower case, with a dot or a port, or localhost")
-    return text
-
-
-def _mirror(text: str) -> str:
-    """Return ``text`` if images can be named below it."""
-    try:
-        ref = ImageRef.parse(f"{text}/x")
-    except ValueError:
-        raise ValueError(f"{text!r} is not a mirror: write host/path, without https:// and without a tag") from None
-    if ref.registry == HUB or ref.tag:
-        raise ValueError(f"{text!r} is not a mirror: it begins with a host, such as mirror.example/hub")
-    return text
-
-
-def _env_value(text: str) -> str:
-    """ENV has no escape for them: https://docs.docker.com/reference/dockerfile/#env."""
-    if bad := re.search(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", text):
-        raise ValueError(
-            f"a Dockerfile cannot hold U+{ord(bad[0]):04X} in an environment variable; put such text into a file"
-        )
-    if len(text.encode()) > _MAX_VALUE:
-        raise ValueError(
-            f"longer than {_MAX_VALUE} bytes, which no line of a Dockerfile holds; put such text into a file"
-        )
-    return text
-
-
-def _any_text(text: str) -> str:
-    """Return what bake makes of ``text``: all strings of HCL are in Unicode's form NFC.
-
-    https://github.com/zclconf/go-cty/blob/main/docs/types.md
-    """
-    if bad := re.search(r"[\x00\ud800-\udfff]", text):
-        raise ValueError(f"U+{ord(bad[0]):04X} cannot be passed to a build")
-    return unicodedata.normalize("NFC", text)
-
-
-def _composed(text: str) -> str:
-    if unicodedata.normalize("NFC", text) != text:
-        raise ValueError(f"{text!r}: bake finds files by composed names (Unicode's NFC) only; rename the file")
-    return text
-
-
-def _filled(text: str) -> str:
-    if not text:
-        raise ValueError("an empty text is not allowed here")
-    return text
 
 
 def _reference(value: object) -> ImageRef:
@@ -185,12 +76,12 @@ def _string(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_any_text)]
-SecretFile = Annotated[str, AfterValidator(_composed), AfterValidator(_any_text), AfterValidator(_filled)]
+Text = Annotated[str, AfterValidator(any_text)]
+SecretFile = Annotated[str, AfterValidator(composed), AfterValidator(any_text), AfterValidator(filled)]
 FilledText = Annotated[
     str,
-    AfterValidator(_any_text),
-    AfterValidator(_filled),
+    AfterValidator(any_text),
+    AfterValidator(filled),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
 Name = Annotated[
@@ -215,8 +106,8 @@ CudaVersion = Annotated[
     str, BeforeValidator(_string), AfterValidator(checked(r"[0-9]{1,2}\.[0-9]", 'a CUDA version such as "12.1"'))
 ]
 RelativePath = Annotated[str, AfterValidator(relative_path)]
-CopyPath = Annotated[str, AfterValidator(relative_path), AfterValidator(_copied)]
-BakePath = Annotated[str, AfterValidator(_composed), AfterValidator(relative_path)]
+CopyPath = Annotated[str, AfterValidator(relative_path), AfterValidator(copied)]
+BakePath = Annotated[str, AfterValidator(composed), AfterValidator(relative_path)]
 RequirementPath = Annotated[
     str,
     AfterValidator(relative_path),
@@ -227,10 +118,10 @@ RequirementPath = Annotated[
         )
     ),
 ]
-ContainerPath = Annotated[str, AfterValidator(_container_path)]
+ContainerPath = Annotated[str, AfterValidator(container_path)]
 MountPath = Annotated[
     str,
-    AfterValidator(_container_path),
+    AfterValidator(container_path),
     AfterValidator(
         checked(
             r"(?!.*/\.\.(/|$))/+[A-Za-z0-9._@+-][A-Za-z0-9._/@+-]*",
@@ -254,9 +145,9 @@ DistributionName = Annotated[
 EnvName = Annotated[
     str, AfterValidator(checked(r"[A-Za-z_][A-Za-z0-9_]*", "the name of a variable: letters, digits and _"))
 ]
-EnvValue = Annotated[str, BeforeValidator(_string), AfterValidator(_env_value)]
-ArgValue = Annotated[str, BeforeValidator(_string), AfterValidator(_any_text)]
-CommandText = Annotated[str, AfterValidator(_command)]
+EnvValue = Annotated[str, BeforeValidator(_string), AfterValidator(env_value)]
+ArgValue = Annotated[str, BeforeValidator(_string), AfterValidator(any_text)]
+CommandText = Annotated[str, AfterValidator(command)]
 UserName = Annotated[str, AfterValidator(checked(r"[a-z_][a-z0-9_-]{0,31}", "a user name such as app"))]
 Distro = Annotated[
     str,
@@ -278,8 +169,8 @@ TagGlob = Annotated[
     ),
     WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_.*-]*[*][A-Za-z0-9_.*-]*$"}),
 ]
-RegistryHost = Annotated[str, AfterValidator(_registry_host)]
-MirrorPath = Annotated[str, AfterValidator(_mirror)]
+RegistryHost = Annotated[str, AfterValidator(registry_host)]
+MirrorPath = Annotated[str, AfterValidator(mirror)]
 Digest = Annotated[
     str,
     AfterValidator(checked(r"sha256:[0-9a-f]{64}", "a digest: sha256: and 64 hex digits")),

@@ -1,9 +1,7 @@
 """YAML text -> plain values that remember where they stand (line and column, from 1).
 
-Scalars follow the YAML 1.2 core schema, so ``no`` is a string and only true/false are booleans
-(https://yaml.org/spec/1.2.2/#103-core-schema). Duplicate keys, anchors that contain themselves, tags and
-documents of a size no family needs are problems, not surprises. Events are folded with a stack of our own:
-nesting cannot exhaust Python's.
+Duplicate keys, anchors that contain themselves, tags and documents of a size no family needs are problems, not surprises.
+Events are folded with a stack of our own: nesting cannot exhaust Python's.
 """
 
 from __future__ import annotations
@@ -16,20 +14,13 @@ from typing import Any, TypeAlias
 import yaml
 
 from bakegen.errors import ManifestError, Problem, Where, by_place
+from bakegen.family.scalars import resolve
 
 MAX_BYTES = 2 * 1024 * 1024
 _EMPTY = "start with: version: 1, family: NAME, bases, images (see README)"
 MAX_NODES = 400_000
 MAX_DEPTH = 50
-_MAX_NUMBER = 100  # digits; a longer one is taken as text
 _STR_TAG = "tag:yaml.org,2002:str"
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(
-    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-_WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
-    word: value for value in (True, False) for word in (str(value).lower(), str(value), str(value).upper())
-}
 
 Loc: TypeAlias = tuple[str | int, ...]
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -301,16 +292,3 @@ class _Builder:
 def _pairs(items: list[Node]) -> Iterator[tuple[Node, Node]]:
     """Return keys with their values."""
     return zip(items[::2], items[1::2], strict=True)
-
-
-def resolve(text: str) -> str | float | bool | None:
-    """Return the value of a plain scalar under the YAML 1.2 core schema."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if len(text) > _MAX_NUMBER:
-        return text
-    if _INT.fullmatch(text):
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    return text

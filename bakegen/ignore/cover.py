@@ -26,7 +26,7 @@ class Hidden:
 def hidden(
     patterns: Patterns, sources: Iterable[str], is_directory: Callable[[str], bool] | None = None
 ) -> tuple[Hidden, ...]:
-    """Return the sources that ``patterns`` hide as a whole, in their order, each once.
+    """Return the sources that ``patterns`` hide as a whole, or that would arrive empty, in their order, each once.
 
     ``sources`` are as COPY takes them, variables replaced: paths of files or directories below the context, or patterns.
     Nothing is looked up on disk: a directory of which a ``!`` may take something back is not hidden, nor is a pattern
@@ -41,10 +41,10 @@ def hidden(
 def _hidden(patterns: Patterns, source: str, is_directory: Callable[[str], bool]) -> Hidden | None:
     deciders: list[Pattern] = []
     for path in samples(source):
-        decider = patterns.decider(path) if patterns.leaves_out(path) else None
-        if decider is None:
-            return None
-        if is_directory(path) and any(p.keeps and p.reaches_below(path) for p in patterns.lines):
+        left_out = patterns.leaves_out(path)
+        decider = patterns.decider(path) if left_out else patterns.emptied(path)
+        kept_below = left_out and any(p.keeps and p.reaches_below(path) for p in patterns.lines)
+        if decider is None or (kept_below and is_directory(path)):
             return None
         deciders.append(decider)
     return Hidden(source, deciders[0].line, str(deciders[0])) if deciders else None

@@ -165,6 +165,14 @@ class Patterns:
                 ignored = not run.keeps
         return ignored
 
+    def emptied(self, path: str) -> Pattern | None:
+        """Return the pattern for which a path that ``leaves_out`` lets through is sent empty; None where it is not."""
+        if self.leaves_out(path) or not self.matches(path):
+            return None
+        above = tuple(_and_above(path))
+        out = (p for p in reversed(self.lines) if not p.keeps and any(_matches_path(p, part) for part in above))
+        return next(out, None)
+
     def decider(self, path: str) -> Pattern | None:
         """Return the pattern that leaves ``path`` out, or takes it back; None where none of them has a say."""
         state = self.start

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bakegen.copied import IGNORE_FILE, of_text
+from bakegen.copied import IGNORE_FILE, of_text, planned
 from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer, VenvLayer
 from bakegen.mounts import PIP_INSTALL, UV_CACHE, WHEELS
 from bakegen.plan import Plan, PlannedImage
 from bakegen.render.bake import attributes, context, contexts, dockerfile_in_context
-from bakegen.render.ignore import dockerignore, shared_sources
-from bakegen.render.templates import BAKE, environment, render
+from bakegen.render.ignore import dockerignore, sources_under
+from bakegen.render.templates import BAKE, environment, has_own, render
 
 BAKE_FILE = "docker-bake.hcl"
 #: Generated files that may be left behind by an image that is gone.
@@ -53,8 +53,13 @@ def rendered(plan: Plan, *, root: Path | None = None, manifest: str = "bakegen.y
         attributes=attributes,
     )
     if plan.family.dockerignore is not None:
-        texts = ((image, of_text(files[image.dockerfile], image)) for image in plan.images if image.generated)
-        lines = dockerignore(shared_sources(plan, texts), plan.family.dockerignore)
+        own = has_own(root)
+        generated = {
+            image.name: of_text(files[image.dockerfile], image) if own else planned(image)
+            for image in plan.images
+            if image.generated
+        }
+        lines = dockerignore(sources_under(plan, generated), plan.family.dockerignore)
         files[IGNORE_FILE] = render(env, "dockerignore.j2", manifest=manifest, lines=lines)
     return dict(sorted(files.items()))
 

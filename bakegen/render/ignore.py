@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from bakegen.copied import IGNORE_FILE
 from bakegen.dockerfile.sources import Sources
 from bakegen.ignore import Patterns
 from bakegen.ignore.cover import samples
 from bakegen.ignore.write import kept
-from bakegen.plan import Plan, PlannedImage
+from bakegen.plan import Plan
 
 #: What no image is made from, not even where it lies in a directory that one copies.
 CERTAIN = (
@@ -63,10 +63,9 @@ _FILE = re.compile(
 )
 
 
-def shared_sources(plan: Plan, texts: Iterable[tuple[PlannedImage, Sources]]) -> Sources:
-    """Return what all images that are under the project's .dockerignore take; ``texts`` are the generated ones."""
-    generated = {image.name: sources for image, sources in texts}
-    of_all = [generated.get(image.name, image.copies) for image in plan.images if image.ignore_file == IGNORE_FILE]
+def sources_under(plan: Plan, generated: Mapping[str, Sources], ignore_file: str = IGNORE_FILE) -> Sources:
+    """Return what all images that are under one .dockerignore take; ``generated`` says it of those with such a Dockerfile."""
+    of_all = [generated.get(image.name, image.copies) for image in plan.images if image.ignore_file == ignore_file]
     named = tuple(source for sources in of_all for source in sources.named)
     return Sources(named, tuple(item for sources in of_all for item in sources.unclear))
 

@@ -32,6 +32,11 @@ def packaged() -> list[Path]:
     return [inside] if inside.is_dir() else [_PACKAGE.parent / "templates", _PACKAGE.parent]
 
 
+def has_own(root: Path | None) -> bool:
+    """Return whether a project may have templates of its own for Dockerfiles, which may copy anything."""
+    return root is not None and (root / "templates").is_dir()
+
+
 @cache
 def environment(root: Path | None) -> Environment:
     """Return the environment for a project; its ``templates/`` and ``docker-bake.hcl.j2`` go before bakegen's own."""

@@ -24,11 +24,16 @@ __all__ = ["HTML_FILE", "JSON_FILE", "build", "write"]
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 
 
-#: Gives what ``verdicts.environment.environments`` says of a family; asked only when a step with a cache mount ran.
-Environments: TypeAlias = "Callable[[], Mapping[str, Mapping[str, str]]]"
+#: Gives what ``verdicts.environment.environments`` says of a family, from variables in the configuration of its images by
+#: name; asked only when a step with a cache mount ran.
+Environments: TypeAlias = "Callable[[Mapping[str, Mapping[str, str]]], Mapping[str, Mapping[str, str]]]"
 
 
-def build(directory: Path, *others: Path, environments: Environments = dict) -> Report:
+def _unknown(_: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+    return {}
+
+
+def build(directory: Path, *others: Path, environments: Environments = _unknown) -> Report:
     """Return the report of the run in ``directory``, compared with the previous run like it and with ``others``.
 
     Without ``environments``, a cache mount that a variable switches off is only judged by what was downloaded and kept.
@@ -41,7 +46,7 @@ def build(directory: Path, *others: Path, environments: Environments = dict) -> 
     return replace(found, compared=tuple(compare(mine, _figures(path)) for path in runs))
 
 
-def write(directory: Path, root: Path | None = None, environments: Environments = dict) -> Report:
+def write(directory: Path, root: Path | None = None, environments: Environments = _unknown) -> Report:
     """Write report.html and report.json of a run into its directory, and return the report."""
     from bakegen.report.html import page
 
@@ -53,10 +58,10 @@ def write(directory: Path, root: Path | None = None, environments: Environments 
     return found
 
 
-def _build(directory: Path, environments: Environments = dict) -> Report:
+def _build(directory: Path, environments: Environments = _unknown) -> Report:
     record = read(directory)
     used = any(step.executed and step.caches for step in record.trace.steps)
-    judged = verdicts(record.trace, record.before, record.after, environments() if used else {})
+    judged = verdicts(record.trace, record.before, record.after, environments(record.variables) if used else {})
     links = critical_path(record.trace)
     share = efficiency(record.trace, record.facts.cpus) if record.facts.cpus else None
     return report(
@@ -68,6 +73,7 @@ def _build(directory: Path, environments: Environments = dict) -> Report:
         after=record.after,
         verdicts=judged,
         missing=record.missing,
+        layers=record.layers,
     )
 
 

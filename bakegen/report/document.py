@@ -28,6 +28,7 @@ def document(report: Report) -> dict[str, Any]:
         "efficiency": None if report.efficiency is None else round(report.efficiency, 4),
         "whole": _sums(report.whole),
         "images": [_image(row) for row in report.images],
+        "stored": report.stored,
         "steps": [_step(row) for row in report.steps],
         "caches": [{**asdict(row), "images": list(row.images), "delta": row.delta} for row in report.caches],
         "critical_path": {
@@ -50,7 +51,7 @@ def _image(row: ImageRow) -> dict[str, Any]:
         "seconds": _round(row.seconds),
         "steps": {"cached": row.cached, "total": row.total, "shared": row.shared},
         "charged": _sums(row.sums),
-        "size": None,
+        "size": None if row.size is None else {"bytes": row.size.total, "parent": row.size.parent, "own": row.size.own},
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bakegen.render.titles import brief
 from bakegen.report.advice import advice
 from bakegen.report.fetched import fetched, total
 from bakegen.report.model import CACHE_STATES, KINDS, CacheRow, ImageRow, PathStep, Report, StepRow, Sums
+from bakegen.report.sizes import sizes, stored
 from bakegen.report.words import seconds
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from bakegen.report.fetched import Downloads
     from bakegen.report.model import RunFacts, StepState
+    from bakegen.report.sizes import Layers
     from bakegen.trace.model import Link, Step, Trace
     from bakegen.verdicts.model import Usage, Verdict
 
@@ -33,8 +36,10 @@ def report(  # noqa: PLR0913 - the parts of a record
     after: Sequence[Usage] | None = None,
     verdicts: Sequence[Verdict] = (),
     missing: Sequence[str] = (),
+    layers: Mapping[str, Layers] | None = None,
 ) -> Report:
     """Return the report of a run; ``before`` and ``after`` are the engine's cache mounts, None when not recorded."""
+    measured = sizes(layers or {}, run.parents or {})
     known = fetched(trace.steps)
     links = tuple(_path_step(link) for link in path)
     on_path = {link.step.key for link in path}
@@ -42,7 +47,7 @@ def report(  # noqa: PLR0913 - the parts of a record
         run=run,
         began=trace.began,
         span=trace.seconds,
-        images=tuple(_image(name, run, trace, known) for name in _names(run, trace)),
+        images=tuple(replace(_image(name, run, trace, known), size=measured.get(name)) for name in _names(run, trace)),
         whole=sums(trace.steps, known),
         steps=tuple(_step_row(step, trace, known, on_path) for step in trace.steps),
         caches=_caches(trace, before, after, verdicts),
@@ -50,6 +55,7 @@ def report(  # noqa: PLR0913 - the parts of a record
         efficiency=efficiency,
         advice=advice(links, trace, known, efficiency),
         missing=(*missing, *_strange_times(run, trace)),
+        stored=stored(layers) if layers else None,
     )
 
 

@@ -79,6 +79,8 @@ def _images(report: Report) -> Iterator[str]:
             *(seconds(image.sums.seconds[kind]) for kind in kinds),
             downloaded(image.sums, "apt"),
             downloaded(image.sums, "python"),
+            amount(image.size.total if image.size else None),
+            amount(image.size.own if image.size else None),
         )
         for image in rows
     ]
@@ -91,15 +93,21 @@ def _images(report: Report) -> Iterator[str]:
         *(seconds(whole.seconds[kind]) for kind in kinds),
         amount(whole.apt),
         amount(whole.python),
+        amount(report.stored),
+        "",
     ]
-    yield from table(
-        ["image", "status", "elapsed", "cached", *kinds, "apt down", "python down"], [*body, total], left=2
-    )
+    head = ["image", "status", "elapsed", "cached", *kinds, "apt down", "python down", "size", "own"]
+    yield from table(head, [*body, total], left=2)
     if len(report.images) > len(rows):
         yield ""
         yield f"{len(report.images) - len(rows)} images that took less are left out."
     yield ""
-    yield f"Context sent: {size(whole.context)}. Bases pulled: {size(whole.pulled)}. Image sizes: {NOT_MEASURED}."
+    unknown = (
+        f"Image sizes: {NOT_MEASURED}."
+        if report.stored is None
+        else "Sizes are unpacked, in all with shared layers once."
+    )
+    yield f"Context sent: {size(whole.context)}. Bases pulled: {size(whole.pulled)}. {unknown}"
 
 
 def _caches(report: Report) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -28,7 +28,8 @@ class Fetched:
 class RunFacts:
     """What result.json says of a run; empty where there is none.
 
-    ``statuses`` and ``elapsed`` (seconds from first own step to export) are the images', in its order.
+    ``statuses`` and ``elapsed`` (seconds from first own step to export) are the images', in its order; ``parents`` are
+    what each stands on, the nearest ones.
     """
 
     id: str
@@ -39,6 +40,7 @@ class RunFacts:
     cpus: int | None = None
     statuses: Mapping[str, str] | None = None
     elapsed: Mapping[str, float] | None = None
+    parents: Mapping[str, Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,19 @@ class Sums:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSize:
+    """Bytes of an image, unpacked, and those of them that are its parent's layers; None when that was not measured."""
+
+    total: int
+    parent: int | None = None
+
+    @property
+    def own(self) -> int | None:
+        """Return the bytes of its own layers."""
+        return None if self.parent is None else self.total - self.parent
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRow:
     """One image; ``seconds`` is from its first own step to its last, waits included, as the build itself told.
 
@@ -77,6 +92,7 @@ class ImageRow:
     cached: int
     sums: Sums
     shared: int = 0
+    size: ImageSize | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +187,7 @@ class Report:
     """One run. ``began`` is when its first step began (seconds since the epoch), ``span`` the seconds of the steps.
 
     ``seconds`` is the wall time that the user waited, ``span`` where that is not recorded. ``efficiency`` is work / wall
-    / cores. ``missing`` says what could not be told, and why.
+    / cores. ``stored`` is bytes of all images, shared layers once. ``missing`` says what could not be told, and why.
     """
 
     run: RunFacts
@@ -186,6 +202,7 @@ class Report:
     advice: tuple[str, ...] = ()
     compared: tuple[Comparison, ...] = ()
     missing: tuple[str, ...] = ()
+    stored: int | None = None
 
     @property
     def seconds(self) -> float:

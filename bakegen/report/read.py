@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bakegen.report.find import EVENTS, read_result, statuses
@@ -14,9 +14,12 @@ from bakegen.trace.model import Trace
 from bakegen.verdicts.model import MountUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-CACHES = "caches.json"
+    from bakegen.report.sizes import Layers
+
+CACHES, IMAGES = "caches.json", "images.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Record:
     before: tuple[MountUsage, ...] | None
     after: tuple[MountUsage, ...] | None
     missing: tuple[str, ...]
+    layers: Mapping[str, Layers] | None = None
+    variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def read(directory: Path) -> Record:
@@ -39,7 +44,7 @@ def read(directory: Path) -> Record:
     before, after = _caches(directory, missing)
     if not steps.steps and not missing:
         missing.append("no step is recorded")
-    return Record(facts, steps, before, after, tuple(missing))
+    return Record(facts, steps, before, after, tuple(missing), _layers(directory), _variables(directory))
 
 
 def _facts(directory: Path, result: dict[str, Any], missing: list[str]) -> RunFacts:
@@ -58,7 +63,15 @@ def _facts(directory: Path, result: dict[str, Any], missing: list[str]) -> RunFa
         cpus=cpus if isinstance(cpus, int) and _number(cpus) else None,
         statuses=statuses(result),
         elapsed=_elapsed(result.get("images")),
+        parents=_parents(result.get("parents")),
     )
+
+
+def _parents(value: object) -> dict[str, list[str]]:
+    known = value.items() if isinstance(value, dict) else ()
+    return {
+        str(name): [word for word in words if isinstance(word, str)] for name, words in known if isinstance(words, list)
+    }
 
 
 def _elapsed(images: object) -> dict[str, float]:
@@ -99,6 +112,24 @@ def _caches(directory: Path, missing: list[str]) -> tuple[tuple[MountUsage, ...]
         when = "before or after" if before is None and after is None else "before" if before is None else "after"
         missing.append(f"sizes of cache mounts {when} the run were not recorded")
     return before, after
+
+
+def _layers(directory: Path) -> dict[str, Layers] | None:
+    """Return the layers of each image; None when they were not recorded, which a report says where sizes would be."""
+    try:
+        found = json.loads((directory / IMAGES).read_bytes())["images"]
+        return {str(name): [(str(mark), int(size)) for mark, size in held] for name, held in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _variables(directory: Path) -> dict[str, dict[str, str]]:
+    """Return the variables of images that were asked for them; none where that was not recorded."""
+    try:
+        found = json.loads((directory / IMAGES).read_bytes())["variables"]
+        return {str(name): {str(n): str(value) for n, value in held.items()} for name, held in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _mounts(value: object) -> tuple[MountUsage, ...] | None:

@@ -37,7 +37,7 @@ def after_build(report: Report, place: str) -> list[str]:
     """Return the lines below a build's own summary; ``place`` is where the HTML report is."""
     if report.run.outcome != "built":
         return [f"report: {place}"]  # what went wrong is told elsewhere, and first
-    lines = [*_path_line(report), *_downloads(report)]
+    lines = [*_path_line(report), *_downloads(report), *_sizes(report)]
     lines += _caches_in_a_line(report.caches)
     lines += [line for cache in report.caches if cache.state not in (*_WELL, None) for line in _trouble(cache)]
     for comparison in report.compared[:1]:
@@ -83,7 +83,20 @@ def _images(report: Report) -> list[str]:
         for image in rows
     ]
     more = [f"and {len(report.images) - len(rows)} images that took less"] if len(report.images) > len(rows) else []
-    return [*_columns(table, left=2), *more] if rows else []
+    return [*_columns(table, left=2), *more, *_sizes(report)] if rows else []
+
+
+def _sizes(report: Report) -> list[str]:
+    """Return what the images take in one line, and which adds the most of its own."""
+    measured = [(image.name, image.size) for image in report.images if image.size]
+    if report.stored is None or not measured:
+        return []
+    total = sum(found.total for _, found in measured)
+    number = f"{len(measured)} image{'' if len(measured) == 1 else 's'}"
+    own = max(((found.own, name) for name, found in measured if found.own and found.parent), default=None)
+    most = f"; {own[1]} adds the most, {size(own[0])}" if own else ""
+    alone = f" ({size(total)} without sharing layers)" if total > report.stored else ""
+    return _wrap(f"sizes: {number} in {size(report.stored)}{alone}{most}")
 
 
 def _kinds(report: Report) -> list[str]:

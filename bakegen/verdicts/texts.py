@@ -38,7 +38,7 @@ def collected(name: str, held: int) -> tuple[str, str]:
     what = f"; it held {amount(held)} before" if held else ""
     return (
         f"the engine dropped the mount {name} in this run{what}: its GC limit is below what the family needs",
-        "raise builder.gc (maxUsedSpace, reservedSpace) in the engine's daemon.json, or free disk",
+        "raise builder.gc in the engine's daemon.json (`bakegen doctor` prints the setting), or free disk",
     )
 
 
@@ -77,7 +77,7 @@ def cold(download: Download | None, delta: int, formerly: str) -> str:
     else:
         got = f"{amount(known)} downloaded now, " if known else ""
         text = f"the mount was empty before; {got}it holds {amount(delta)} more"
-    return f"{text}; the id is new: {formerly}" if formerly else text
+    return f"{text}; its id may have changed: {formerly}" if formerly else text
 
 
 def held_others(before: int, download: Download) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from bakegen.advice.certain import doubt
 from bakegen.advice.ids import mount
@@ -103,7 +104,9 @@ def _edits(look: Look, step: Step, calls: Sequence[Call], mounts: Sequence[Mount
         apk_words(step, calls, body)
     if tool is APT:
         for other in (step, *_later_installs(look, step)):
-            reason = apt_doubt(look, other) if other is step else _alone(look, other)
+            reason = (
+                apt_doubt(look, other) if other is step else look.once("alone", id(other), partial(_alone, look, other))
+            )
             if reason:
                 raise Refused(reason)
     head = apt_head(look, step) if tool is APT else []

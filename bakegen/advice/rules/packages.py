@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from bakegen.advice.look import Call, Look
 from bakegen.advice.model import Surroundings
@@ -45,16 +46,15 @@ def own_doubts(step: Step) -> Iterator[str]:
 
 def _needed(look: Look, step: Step) -> Iterator[str]:
     """Yield who may need the package lists that a step leaves."""
-    for other in look.runs:
-        if reliant(look, other):
-            yield f"line {other.instruction.start_line} installs with the lists that another step has left"
+    for other in look.once("reliant", None, lambda: [run for run in look.runs if reliant(look, run)]):
+        yield f"line {other.instruction.start_line} installs with the lists that another step has left"
     if any(relies_on_lists(text) for text in look.around.children):
         yield "an image built on this one installs with the lists that it leaves"
     if any(touch.removes and touch.relation in {"self", "within"} for touch in touches(step, LISTS)):
         return
     for other in look.runs:
         later = other.instruction.start_line > step.instruction.start_line and step.stage in other.chain
-        if later and (command := _opaque(other)):
+        if later and (command := look.once("opaque", id(other), partial(_opaque, other))):
             yield f"it leaves its lists, and `{command}` in line {other.instruction.start_line} may need them"
 
 
