@@ -241,6 +241,23 @@ def test_in_a_worktree_and_below_the_top(repository: Path, tmp_path: Path, monke
     assert (tmp_path / "tree/services/metadata/bakegen.yaml").exists()
 
 
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_goes_wrong_while_it_writes_leaves_all_as_it_was(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    before = files(repository)
+    replace = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if target.name == "bakegen.yaml":
+            raise fault
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    assert run(["adopt", "--write", "--no-lock"]) in {FilesError.exit_code, 130}
+    assert files(repository) == before
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_directory_that_cannot_be_written_leaves_all_as_it_was(repository: Path) -> None:
     before = files(repository)
@@ -249,7 +266,6 @@ def test_a_directory_that_cannot_be_written_leaves_all_as_it_was(repository: Pat
         assert run(["adopt", "--write", "--no-lock"]) == FilesError.exit_code
     finally:
         (repository / "services/metadata").chmod(0o755)
-    assert run(["adopt", "--undo"]) == 0
     assert files(repository) == before
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakegen import files
@@ -208,6 +208,7 @@ def test_an_undo_that_is_killed_is_finished_by_the_next(tmp_path: Path) -> None:
     assert number > 10
 
 
+@settings(deadline=None, max_examples=40)  # the disk is asked to keep each
 @given(st.binary(max_size=60), st.text(st.characters(codec="utf-8"), max_size=60))
 def test_any_bytes_come_back(tmp_path_factory: pytest.TempPathFactory, old: bytes, new: str) -> None:
     root = tmp_path_factory.mktemp("any")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakegen.adopt.compose import read_compose
@@ -192,6 +192,15 @@ def test_a_variable_without_a_value_is_said_and_may_be_given(repository: Path) -
     assert by_name(found)["a"].tags == ("r.example/a:2",)
     assert by_name(found)["b"].parents == ("a",)
     assert not found.notes
+
+
+def test_an_argument_that_is_only_called_like_a_variable(repository: Path) -> None:
+    files = {
+        "Dockerfile": "ARG VERSION=3.1\nARG REG=r.example\nFROM alpine:$VERSION\n",
+        "build.sh": "docker build -t $REG/app:$VERSION .\n",
+    }
+    (image,) = adopted(repository, files).images
+    assert image.tags == ("r.example/app",)
 
 
 def test_names_that_two_images_want(repository: Path) -> None:
@@ -385,12 +394,14 @@ def test_registry_and_tag_in_common() -> None:
     assert common_tag(["a:1", "b"]) == "latest"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=12))
 def test_every_image_gets_a_name_of_its_own(texts: list[str]) -> None:
     names = distinct({str(n): (valid(text), valid(text + text)) for n, text in enumerate(texts)})
     assert len({name.lower() for name in names.values()}) == len(texts)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))
 def test_a_manifest_reads_back_whatever_it_holds(text: str) -> None:
     args = (("A", text.replace("\x00", "")),)
@@ -430,6 +441,7 @@ COMPOSE_VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b", "1"]), COMPOSE_VALUES, max_size=3))
 def test_no_compose_file_is_too_odd(services: object) -> None:
     tree = Files(**{"compose.yaml": json.dumps({"services": services}), "Dockerfile": "FROM scratch\n", "a/b": "x"})
@@ -437,6 +449,7 @@ def test_no_compose_file_is_too_odd(services: object) -> None:
     assert all(tree.kind(call.dockerfile) == "file" for call in found.calls)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["steps", "strategy", "env"]), COMPOSE_VALUES | st.lists(COMPOSE_VALUES), max_size=3

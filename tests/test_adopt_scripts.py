@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakegen.adopt.calls import builds, options
@@ -262,6 +262,7 @@ SOURCE = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(SOURCE)
 def test_no_text_is_too_odd(text: str) -> None:
     script = Script("x/build.sh", text)

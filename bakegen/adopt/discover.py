@@ -106,21 +106,23 @@ def _obstacle(path: str, tree: Tree) -> Problem | None:
     """Return what stands where a Dockerfile could be, if that is no file; a directory of that name is common."""
     kind = tree.kind(path)
     if kind == "missing":
-        return Problem("left alone: deleted, or a link to nothing", Where(_shown(path)))
+        return Problem("left alone: deleted, or a link to nothing", Where(shown(path)))
     if kind == "outside":
         return Problem("left alone: a link that leads out of the project", Where(path))
     if kind == "special file":
         return Problem("left alone: it is no file", Where(path))
-    if kind == "file" and _unnameable(path):
+    if kind == "file" and unnameable(path):
         tip = "rename it: letters in Unicode's form NFC, no control characters, no backslash"
-        return Problem("left alone: bake cannot find a file of this name", Where(_shown(path)), next=tip)
+        return Problem("left alone: bake cannot find a file of this name", Where(shown(path)), next=tip)
     return None
 
 
-def _unnameable(path: str) -> bool:
+def unnameable(path: str) -> bool:
+    """Return whether a path is one that bake, or a manifest, cannot name."""
     composed = path.isprintable() and unicodedata.normalize("NFC", path) == path
     return not composed or "\\" in path or any(part != part.strip() for part in path.split("/"))
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
+    """Return a path for people, bytes that are no UTF-8 as escapes."""
     return path.encode("utf-8", "backslashreplace").decode()

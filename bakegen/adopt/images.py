@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bakegen.adopt import names
 from bakegen.adopt.contexts import context_of
-from bakegen.adopt.discover import Readable
+from bakegen.adopt.discover import Readable, shown, unnameable
 from bakegen.adopt.model import Call, Fact, Use
 from bakegen.adopt.tags import Settler
 from bakegen.errors import Problem, Where
@@ -68,6 +68,10 @@ class _Maker:
 
     def take(self, call: Call) -> None:
         """Give a call to the image that it builds, which may be a new one."""
+        if unnameable(call.context):
+            what = f"a build in {shown(call.context)}: bake cannot find a directory of this name"
+            self.notes.append(Problem(what, call.where))
+            return
         tags = [tag for text in call.tags if (tag := self.settler.settled(text, call.where))]
         own = [tag for tag in tags if self._free(tag, call)]
         draft = self._same(call, own, had_none=not tags)

@@ -144,4 +144,8 @@ def write(done: Work, now: datetime) -> None:
             what = "another program has changed this file meanwhile"
             raise FilesError(Problem(what, Where(change.path), "nothing was written", "run the command again"))
     journal.record(done.root, done.changes, now, later=[LOCK])
-    files.apply(done.root, done.changes)
+    try:
+        files.apply(done.root, done.changes)
+    except BaseException:
+        journal.undo(done.root)  # what apply put back is left alone; then there is nothing to keep
+        raise

@@ -29,8 +29,8 @@ class Settler:
     def settled(self, text: str, where: Where) -> str:
         """Return a reference, "" where too little of it is known."""
         for name in unknowns(text):
-            if name in self.values:
-                value, who = self.values[name]
+            value, who = self.values.get(name, ("", ""))
+            if value and (not who or text.startswith(left_open(name) + "/")):  # an ARG may be called like it by chance
                 text = text.replace(left_open(name), value)
                 self._say(name, where, f"{who} says {value}, which is taken" if who else "")
         if match := _OPEN_FRONT.fullmatch(text):

@@ -190,6 +190,8 @@ def _undo(root: Path) -> None:
         click.echo(f"restored {path}", err=True)
     for path in done.removed:
         click.echo(f"removed {path}", err=True)
+    if not (done.restored or done.removed or done.kept):
+        click.echo("nothing had been changed", err=True)
     if done.earlier and not done.kept:
         click.echo(f"{plural(done.earlier, 'earlier adoption')} can be undone too: bakegen adopt --undo", err=True)
     if done.kept:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from bakegen.dockerfile.bash_words import WORDS, ShellWord, Text
@@ -85,6 +85,7 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_bash.language()))
 
 
+@lru_cache(maxsize=2048)  # a step is read again after each edit of another one
 def parsed(text: str) -> Parsed:
     """Return the simple commands of a shell text, nested ones included."""
     data = text.encode("utf-8", "replace")

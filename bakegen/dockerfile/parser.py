@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
@@ -136,6 +137,7 @@ class Dockerfile:
         return "".join(parts) + self.text[done:]
 
 
+@lru_cache(maxsize=1024)  # a family's Dockerfiles are looked at by many, and more than once
 def parse(text: str) -> Dockerfile:
     """Return the Dockerfile that ``text`` is; a DockerfileError says why BuildKit would not take it."""
     lines = text.split("\n")
