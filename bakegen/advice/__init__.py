@@ -2,5 +2,6 @@
 
 from bakegen.advice.checking import check, improved
 from bakegen.advice.model import Finding, Improved, State, Surroundings, Value
+from bakegen.advice.state import handed_down
 
-__all__ = ["Finding", "Improved", "State", "Surroundings", "Value", "check", "improved"]
+__all__ = ["Finding", "Improved", "State", "Surroundings", "Value", "check", "handed_down", "improved"]

@@ -9,7 +9,7 @@ from bakegen.advice.look import Call, Look
 from bakegen.advice.state import Step, plain_shell
 from bakegen.advice.tools import Tool
 from bakegen.advice.touch import relation
-from bakegen.dockerfile.bash import ShellWord
+from bakegen.dockerfile.bash_words import ShellWord
 
 #: What changes the wheels that are compiled: a cache may hold one that was compiled otherwise.
 _COMPILES = re.compile(
@@ -17,6 +17,10 @@ _COMPILES = re.compile(
     r"|\w*FROM_SOURCE|\w*NO_BINARY\w*|ARCHFLAGS|\w*_LTO|SETUPTOOLS_\w+"
 )
 _COMPILE_OPTIONS = ("--no-binary", "--global-option", "--build-option", "--config-setting", "-C", "--install-option")
+#: Frontends with --mount=type=cache: https://github.com/moby/buildkit/blob/master/frontend/dockerfile/docs/reference.md
+_KNOWS_MOUNTS = re.compile(
+    r"(docker\.io/)?docker/dockerfile(-upstream)?(:(1|1\.([2-9]|[1-9]\d)[\w.-]*|1-labs|labs|latest|master|\S*experimental)|@\S+)?(@|\s|$)"
+)
 #: commands that need nothing of what cargo or go have downloaded
 _PLAIN = frozenset(
     {"", "cd", "echo", "mkdir", "cp", "mv", "rm", "strip", "ls", "chmod", "export", "set", "true", "test", "ln"}
@@ -41,6 +45,7 @@ def doubt(look: Look, step: Step, tool: Tool, calls: Sequence[Call], directories
 def _doubts(look: Look, step: Step, tool: Tool, calls: Sequence[Call], directories: Sequence[str]) -> Iterator[str]:
     if not tool.edits:
         yield f"what {tool.name} does with a cache on another file system is not the same in all its versions"
+    yield from _frontend(look)
     yield from _text(step)
     yield from _who(step, calls)
     if not directories or any(call.places is None for call in calls):
@@ -58,6 +63,12 @@ def _doubts(look: Look, step: Step, tool: Tool, calls: Sequence[Call], directori
     yield from _others(look, step, directories)
     if tool.keeps:
         yield from _needed_later(look, step, tool)
+
+
+def _frontend(look: Look) -> Iterator[str]:
+    for directive in look.dockerfile.directives:
+        if directive.name == "syntax" and not _KNOWS_MOUNTS.match(directive.value):
+            yield f"the frontend {directive.value} may not know cache mounts"
 
 
 def _text(step: Step) -> Iterator[str]:
@@ -97,7 +108,8 @@ def _others(look: Look, step: Step, directories: Sequence[str]) -> Iterator[str]
     """Yield who else needs what lies in a directory: mounts of the step, other instructions."""
     for flag in look.mounts(step):
         for directory in directories:
-            if flag.target and (_within(flag.target, directory) or _within(directory, flag.target)):
+            holds = flag.kind == "cache" and _within(directory, flag.target)
+            if flag.target and not holds and (_within(flag.target, directory) or _within(directory, flag.target)):
                 yield f"another mount is at {flag.target}"
     for other in look.steps:
         if other is step:
@@ -132,15 +144,18 @@ def _mentions(step: Step, directory: str) -> bool:
 
 
 def _needed_later(look: Look, step: Step, tool: Tool) -> Iterator[str]:
-    """Yield what may need, in a later step, what a tool has downloaded in this one."""
+    """Yield what may need, in a later step or in the image, what a tool has downloaded in this one."""
     if look.around.children:
         yield f"images built on this one may need what {tool.name} has downloaded"
     for sign in _OFFLINE:
         if sign in look.dockerfile.text:
             yield f"{sign} stands in the file: a later step may not be able to download again"
-    for other in look.runs:
-        if step.stage in other.chain and other.script is not None:
-            for command in other.script.commands:
-                if command.name not in _PLAIN and command.name != tool.name:
-                    yield f"line {other.instruction.start_line} may need what {tool.name} has downloaded"
-                    return
+    last = look.steps[-1].stage
+    for other in look.steps:
+        if step.stage not in other.chain:
+            continue
+        if other.stage == last or other.instruction.name in {"CMD", "ENTRYPOINT"}:
+            yield f"the image may need what {tool.name} has downloaded"
+        for command in other.script.commands if other.script else ():
+            if command.name not in _PLAIN and command.name != tool.name:
+                yield f"line {other.instruction.start_line} may need what {tool.name} has downloaded"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from bakegen.advice.ignores import without_ignored
 from bakegen.advice.look import Look
@@ -14,7 +14,7 @@ from bakegen.dockerfile.parser import Dockerfile, DockerfileError, Edit, parse
 from bakegen.dockerfile.references import stage_names
 
 _NOTHING = Surroundings()
-_ROUNDS = 3  # of one rule: what one edit makes possible for the next
+_MOST = 10_000  # edits of a file; more means that a rule finds what it has made
 
 
 def check(path: str, text: str, around: Surroundings = _NOTHING) -> tuple[Finding, ...]:
@@ -33,7 +33,7 @@ def check(path: str, text: str, around: Surroundings = _NOTHING) -> tuple[Findin
 def improved(path: str, text: str, around: Surroundings = _NOTHING, only: Collection[str] | None = None) -> Improved:
     """Return a Dockerfile with the edits of its findings made, those of the rules ``only`` if given; again, nothing changes.
 
-    After each rule the text is parsed again, and an edit that changed more than its rule names is not made.
+    After each edit the text is parsed again; one that changed more than its rule names is not made.
     """
     try:
         look = Look(path, _parsed(text), around)
@@ -41,13 +41,19 @@ def improved(path: str, text: str, around: Surroundings = _NOTHING, only: Collec
         return Improved(text, (), check(path, text, around))
     applied: list[Finding] = []
     for rule, search in SEARCHES.items():
-        for _ in range(_ROUNDS if only is None or rule in only else 0):
-            todo = [finding for finding in without_ignored(look, list(search(look))) if finding.edits]
-            new, done = _made(look.dockerfile, todo)
-            if not done:
-                break
-            applied += done
+        if only is not None and rule not in only:
+            continue
+        refused: set[tuple[Edit, ...]] = set()
+        while todo := [f for f in without_ignored(look, list(search(look))) if f.edits and f.edits not in refused]:
+            new = _edited(look.dockerfile, todo[0])
+            if new is None:
+                refused.add(todo[0].edits)
+                continue
             look = Look(path, new, around)
+            applied.append(todo[0])
+            refused.clear()
+            if len(applied) > _MOST:
+                raise AssertionError(f"{rule} finds no end in {path}")
     return Improved(look.dockerfile.text, tuple(applied), check(path, look.dockerfile.text, around))
 
 
@@ -58,18 +64,10 @@ def _parsed(text: str) -> Dockerfile:
     return dockerfile
 
 
-def _made(before: Dockerfile, findings: Iterable[Finding]) -> tuple[Dockerfile, list[Finding]]:
-    """Return the file with the edits of findings made, and which these are; edits that several share are made once."""
-    edits: dict[Edit, None] = {}
-    done: list[Finding] = []
-    after = before
-    for finding in findings:
-        more = edits | dict.fromkeys(finding.edits)
-        try:
-            new = parse(before.replace(more))
-        except (DockerfileError, ValueError):
-            continue
-        if same_but_for(before, new, tuple(more)):
-            edits, after = more, new
-            done.append(finding)
-    return after, done
+def _edited(before: Dockerfile, finding: Finding) -> Dockerfile | None:
+    """Return the file with the edits of a finding made; None if that changed more than they say."""
+    try:
+        after = parse(before.replace(finding.edits))
+    except (DockerfileError, ValueError):
+        return None
+    return after if same_but_for(before, after, finding.edits) else None

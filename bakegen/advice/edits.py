@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bakegen.dockerfile.bash import ShellCommand, ShellWord
+from bakegen.dockerfile.bash import ShellCommand
+from bakegen.dockerfile.bash_words import ShellWord
 from bakegen.dockerfile.parser import Dockerfile, Edit, Instruction
 from bakegen.dockerfile.script import Script
 
@@ -41,7 +42,7 @@ class Editor:
         """Return the indentation of the next line of the instruction that has one, else four blanks."""
         text = self.dockerfile.text
         last = self.instruction.source(len(self.instruction.text) - 1)
-        for match in re.finditer(r"\n([ \t]+)(?=[^\s#])", text[line_start:last]):
+        for match in re.finditer(r"\n([ \t]+)(?=[^\s#])", text[line_start : last + 1]):
             return match[1]
         outer = re.match(r"[ \t]*", text[line_start:])
         return (outer[0] if outer else "") + _INDENT
@@ -67,8 +68,12 @@ class Editor:
 
     def word(self, word: ShellWord) -> Range:
         """Return the stretch of the logical line that a word takes, with the blanks that part it from its neighbours."""
-        base, line = self.instruction.command.start, self.instruction.text
-        start, end = base + word.start, base + word.end
+        base = self.instruction.command.start
+        return self.spaced(base + word.start, base + word.end)
+
+    def spaced(self, start: int, end: int) -> Range:
+        """Return a stretch of the logical line with the blanks that part it from its neighbours."""
+        line = self.instruction.text
         first, last = _Lines(self.dockerfile.text, self.instruction).around(start)
         if not line[first:start].strip():  # first on its line: what is behind it moves up
             while end < last and line[end].isspace():

@@ -13,6 +13,7 @@ from bakegen.advice.model import Finding, Surroundings, Value
 from bakegen.advice.state import Step, steps
 from bakegen.advice.tools import TOOLS, Places, Tool
 from bakegen.dockerfile.bash import ShellCommand
+from bakegen.dockerfile.bash_words import ShellWord
 from bakegen.dockerfile.caches import expanded, fields
 from bakegen.dockerfile.parser import Dockerfile, Edit, Instruction
 from bakegen.dockerfile.words import Word
@@ -134,12 +135,16 @@ def _call(command: ShellCommand, env: dict[str, str | None], origins: dict[str, 
     for tool in TOOLS:
         if tool.fetches(rest):
             at = command.words[offset + 1 :]
-            hidden = any(
-                not isinstance(w.pieces[0], str) or (w.text is None and w.raw[:1] in "-$\"'") for w in at if w.pieces
-            )
+            hidden = any(_may_be_option(word) for word in at)
             seen = {**origins, **{name: Value(text) for name, text in own.items()}}
             return Call(tool, command, tuple(rest), {**env, **own}, seen, hidden, wrapped, offset)
     return None
+
+
+def _may_be_option(word: ShellWord) -> bool:
+    """Return whether a variable may make a word an option, or several words."""
+    first = next((piece for piece in word.pieces if piece != ""), "")
+    return not isinstance(first, str) or (word.text is None and first.startswith("-"))
 
 
 def _unwrapped(words: Sequence[str], own: dict[str, str | None]) -> tuple[int, bool]:

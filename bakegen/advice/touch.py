@@ -10,7 +10,8 @@ from typing import Literal, TypeAlias
 
 from bakegen.advice.look import shell_variables
 from bakegen.advice.state import Step
-from bakegen.dockerfile.bash import ShellCommand, ShellWord
+from bakegen.dockerfile.bash import ShellCommand
+from bakegen.dockerfile.bash_words import ShellWord
 
 #: How a path lies to a directory: it is it, holds it, lies within it, or nobody knows.
 Relation: TypeAlias = Literal["", "self", "above", "within", "unknown"]

@@ -12,7 +12,7 @@ import click
 
 from bakegen.errors import EXIT_CODES, BakegenError, Cancelled, CheckFailed, FilesError
 
-VERBS = ("bench", "build", "cache", "doctor", "graph", "list", "lock", "matrix", "render", "report", "schema")
+VERBS = ("bench", "build", "cache", "check", "doctor", "graph", "list", "lock", "matrix", "render", "report", "schema")
 
 
 class Verbs(click.Group):

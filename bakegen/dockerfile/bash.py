@@ -6,13 +6,12 @@ https://github.com/tree-sitter/tree-sitter-bash, which reads POSIX shells too.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import accumulate
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
+
+from bakegen.dockerfile.bash_words import WORDS, ShellWord, Text
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
@@ -35,66 +34,6 @@ _NESTS = {
 }
 _SIMPLE = frozenset({"command", "declaration_command", "unset_command", "test_command"})
 _ASSIGNMENTS = frozenset({"variable_assignment", "variable_assignments"})
-_WORDS = frozenset(
-    {
-        "word",
-        "number",
-        "string",
-        "raw_string",
-        "ansi_c_string",
-        "translated_string",
-        "concatenation",
-        "simple_expansion",
-        "expansion",
-        "command_substitution",
-        "process_substitution",
-        "arithmetic_expansion",
-        "brace_expression",
-        "variable_name",
-    }
-)
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_UNQUOTED = re.compile(r"\\(\r?\n|.)", re.DOTALL)
-_QUOTED = re.compile(r'\\(\r?\n|[$`"\\])')
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A ``$NAME`` or ``${NAME}`` in a word."""
-
-    name: str
-    quoted: bool
-
-
-#: Text as it is, a variable, or None for what only a shell can tell.
-Piece: TypeAlias = str | Variable | None
-
-
-@dataclass(frozen=True, slots=True)
-class ShellWord:
-    """A word: ``raw`` as written, at ``start`` to ``end`` of the script; ``glob`` if the shell looks for files by it."""
-
-    raw: str
-    start: int
-    end: int
-    pieces: tuple[Piece, ...]
-    glob: bool = False
-    quoted: bool = False
-
-    @property
-    def text(self) -> str | None:
-        """The word without quotes, None if it hangs on a variable or more."""
-        return self.value({})
-
-    def value(self, env: Mapping[str, str]) -> str | None:
-        """Return the word with its variables replaced, None where one is not known or may fall apart into words."""
-        out = []
-        for piece in self.pieces:
-            text = env.get(piece.name) if isinstance(piece, Variable) else piece
-            if text is None or (isinstance(piece, Variable) and not piece.quoted and re.search(r"[\s*?\[]", text)):
-                return None
-            out.append(text)
-        return "".join(out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,33 +89,13 @@ def parsed(text: str) -> Parsed:
     """Return the simple commands of a shell text, nested ones included."""
     data = text.encode("utf-8", "replace")
     root = _parser().parse(data).root_node
-    reader = _Reader(text, _offsets(text))
+    reader = _Reader(text)
     commands = tuple(reader.statements(root, ()))
     return Parsed(commands, root.has_error)
 
 
-def _offsets(text: str) -> list[int] | None:
-    """Return the byte offset of each character and of the end; None where they are the same."""
-    if text.isascii():
-        return None
-    return list(accumulate((len(char.encode("utf-8", "replace")) for char in text), initial=0))
-
-
-class _Reader:
+class _Reader(Text):
     """One pass over the tree of one text."""
-
-    def __init__(self, text: str, offsets: list[int] | None) -> None:
-        self.text, self.offsets = text, offsets
-
-    def _at(self, byte: int) -> int:
-        return byte if self.offsets is None else bisect_left(self.offsets, byte)
-
-    def _span(self, node: Node) -> tuple[int, int]:
-        return self._at(node.start_byte), self._at(node.end_byte)
-
-    def _raw(self, node: Node) -> str:
-        start, end = self._span(node)
-        return self.text[start:end]
 
     def statements(self, node: Node, path: tuple[str, ...]) -> Iterator[ShellCommand]:
         """Yield the commands below a node that holds statements, with the operators between them."""
@@ -222,7 +141,7 @@ class _Reader:
         if inner and body is not None and (body.type == "list" or body.type in _SIMPLE):
             if body.type == "list":
                 inner[0], inner[-1] = replace(inner[0], before=before), replace(inner[-1], after=after)
-            end = self._at(node.end_byte)
+            end = self.at(node.end_byte)
             last, (words, redirects) = inner[-1], self._redirects(node)
             inner[-1] = replace(last, words=(*last.words, *words), redirects=(*last.redirects, *redirects), end=end)
         yield from inner
@@ -236,19 +155,19 @@ class _Reader:
         redirects: list[Redirect] = []
         for child in node.children:
             if child.type == "file_redirect":
-                targets = [self._word(part) for part in child.children if part.type in _WORDS]
+                targets = [self.word(part) for part in child.children if part.type in WORDS]
                 operator = next((part.type for part in child.children if not part.is_named), "")
-                start, end = self._span(child)
+                start, end = self.span(child)
                 end = targets[0].end if targets else end
                 redirects.append(Redirect(operator, targets[0] if targets else None, start, end))
                 words += targets[1:]
             elif child.type in {"heredoc_redirect", "herestring_redirect"}:
-                redirects.append(Redirect("<<", None, *self._span(child)))
-                words += [self._word(part) for part in child.children_by_field_name("argument")]
+                redirects.append(Redirect("<<", None, *self.span(child)))
+                words += [self.word(part) for part in child.children_by_field_name("argument")]
         return words, redirects
 
     def _command(self, node: Node) -> ShellCommand:
-        start, end = self._span(node)
+        start, end = self.span(node)
         words: list[ShellWord] = []
         assignments: list[tuple[str, ShellWord]] = []
         pieces = node.children if node.type != "variable_assignment" else [node]
@@ -256,22 +175,22 @@ class _Reader:
             if child.type == "variable_assignment":
                 assignments.append(self._assignment(child))
             elif child.type == "command_name":
-                words += [self._word(part) for part in child.children[:1]]
-            elif child.type in _WORDS:
-                words.append(self._word(child))
+                words += [self.word(part) for part in child.children[:1]]
+            elif child.type in WORDS:
+                words.append(self.word(child))
             elif not child.is_named and node.type in _SIMPLE and child.type.strip("([])"):
-                words.append(self._word(child))  # export, unset, declare
+                words.append(self.word(child))  # export, unset, declare
         extra, redirects = self._redirects(node)
         return ShellCommand((*words, *extra), start, end, tuple(assignments), tuple(redirects))
 
     def _assignment(self, node: Node) -> tuple[str, ShellWord]:
         name = node.child_by_field_name("name")
         value = node.child_by_field_name("value")
-        end = self._at(node.end_byte)
-        word = self._word(value) if value is not None else ShellWord("", end, end, ("",))
+        end = self.at(node.end_byte)
+        word = self.word(value) if value is not None else ShellWord("", end, end, ("",))
         if any(child.type == "+=" for child in node.children):
             word = replace(word, pieces=(None,))
-        return (self._raw(name) if name is not None else ""), word
+        return (self.raw(name) if name is not None else ""), word
 
     def _substituted(self, node: Node, path: tuple[str, ...]) -> Iterator[ShellCommand]:
         """Yield the commands whose output a command's words hold."""
@@ -280,58 +199,3 @@ class _Reader:
                 yield from self.statements(child, (*path, "substitution"))
             elif child.children:
                 yield from self._substituted(child, path)
-
-    def _word(self, node: Node) -> ShellWord:
-        start, end = self._span(node)
-        raw = self.text[start:end]
-        pieces = tuple(self._pieces(node))
-        bare = "".join(self._unquoted(node))
-        return ShellWord(raw, start, end, pieces, bool(re.search(r"[*?\[]", bare)), not bare)
-
-    def _unquoted(self, node: Node) -> Iterator[str]:
-        if node.type == "concatenation":
-            for child in node.children:
-                yield from self._unquoted(child)
-        elif node.type in {"word", "number"}:
-            yield _UNQUOTED.sub("", self._raw(node))
-
-    def _pieces(self, node: Node) -> Iterator[Piece]:
-        raw = self._raw(node)
-        if node.type == "concatenation":
-            yield from self._joined(node)
-        elif node.type == "raw_string":
-            yield raw[1:-1]
-        elif node.type == "string":
-            yield from self._string(node)
-        elif node.type in {"simple_expansion", "expansion"}:
-            yield _variable(raw, quoted=False)
-        elif node.type in {"word", "number", "variable_name"} or not node.is_named:
-            yield _UNQUOTED.sub(lambda match: "" if match[1].endswith("\n") else match[1], raw)
-        else:
-            yield None
-
-    def _joined(self, node: Node) -> Iterator[Piece]:
-        """Yield the pieces of parts that stand together; braces with a comma are several words to bash, one to sh."""
-        if re.search(r"\{[^{}]*(,|\.\.)[^{}]*\}", "".join(self._unquoted(node))):
-            yield None
-        for child in node.children:
-            yield from self._pieces(child)
-
-    def _string(self, node: Node) -> Iterator[Piece]:
-        position = self._at(node.start_byte) + 1
-        for child in node.children:
-            if child.type in {"simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"}:
-                start, end = self._span(child)
-                yield self._plain(position, start)
-                yield _variable(self._raw(child), quoted=True) if "expansion" in child.type else None
-                position = end
-        yield self._plain(position, self._at(node.end_byte) - 1)
-
-    def _plain(self, start: int, end: int) -> str:
-        return _QUOTED.sub(lambda match: "" if match[1].endswith("\n") else match[1], self.text[start:end])
-
-
-def _variable(raw: str, *, quoted: bool) -> Variable | None:
-    """Return the variable that ``$NAME`` or ``${NAME}`` is, None if it is more than that."""
-    name = raw.removeprefix("$").removeprefix("{").removesuffix("}")
-    return Variable(name, quoted) if _NAME.fullmatch(name) else None

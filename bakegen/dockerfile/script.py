@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from bakegen.dockerfile.bash import Parsed, ShellCommand, ShellWord, parsed
+from bakegen.dockerfile.bash import Parsed, ShellCommand, parsed
+from bakegen.dockerfile.bash_words import ShellWord
 from bakegen.dockerfile.parser import Instruction
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash"})
@@ -59,7 +60,7 @@ def script(instruction: Instruction) -> Script:
     heredoc = instruction.heredocs[0]
     if len(instruction.heredocs) == 1 and _HEREDOC_ONLY.fullmatch(line):
         shebang = _SHEBANG.match(heredoc.content)
-        program = posixpath.basename((shebang[2] or shebang[1]) if shebang else "sh")
+        program = _program(shebang) if shebang else "sh"
         if program not in SHELLS or heredoc.chomp:  # tabs go: offsets would lie
             return Script(instruction, heredoc.content, "heredoc", foreign=True, _start=heredoc.span[0])
         return _made(instruction, heredoc.content, "heredoc", heredoc.span[0])
@@ -68,6 +69,11 @@ def script(instruction: Instruction) -> Script:
     # what reads a body is for the command to know, as in `python3 <<EOF` or `cat <<EOF >file`
     fed = any(c.name in SHELLS and any(r.operator == "<<" for r in c.redirects) for c in found.commands)
     return replace(found, foreign=fed or found.foreign)
+
+
+def _program(shebang: re.Match[str]) -> str:
+    program = posixpath.basename(shebang[1])
+    return posixpath.basename(shebang[2] or "") if program == "env" else program
 
 
 def _made(instruction: Instruction, text: str, form: Form, start: int) -> Script:

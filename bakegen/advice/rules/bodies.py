@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bakegen.advice.edits import Range, neighbours
 from bakegen.advice.look import Look, calls
 from bakegen.advice.state import Step
-from bakegen.advice.tools import Tool, verbs
+from bakegen.advice.tools import Tool
 from bakegen.advice.touch import Touch, touches
-from bakegen.dockerfile.bash import ShellCommand, ShellWord
+from bakegen.dockerfile.bash import ShellCommand
+from bakegen.dockerfile.bash_words import ShellWord
 from bakegen.dockerfile.parser import Edit
 from bakegen.dockerfile.script import Script
 
@@ -45,6 +46,13 @@ class Body:
         if script is not None:
             ranges += self._whole(script, sorted(whole, key=lambda command: command.start))
         return [*self._replaced, *(self.editor.cut(ranges) if ranges else ())]
+
+    def made(self) -> tuple[list[Edit], str]:
+        """Return the edits so far, or none and why one of them is not certain."""
+        try:
+            return self.edits, ""
+        except Refused as refused:
+            return [], str(refused)
 
     def _whole(self, script: Script, commands: Sequence[ShellCommand]) -> list[Range]:
         """Return the stretches of commands that go whole, neighbours as one."""
@@ -82,16 +90,10 @@ class Body:
 
     def drop_purges(self, tool: Tool) -> None:
         """Take out the commands that empty the tool's cache."""
-        for command in self.step.script.commands if self.step.script else ():
-            words = [word.text or "" for word in command.words]
-            if words and words[0]:
-                words[0] = command.name
-                if tool.purges(words) or (words[1:2] == ["-m"] and tool.purges(words[2:] or [""])):
-                    if command.redirects or command.assignments:
-                        raise Refused(
-                            f"`{command.words[0].raw} {' '.join(verbs(words)[:2])}` does more than empty the cache"
-                        )
-                    self._drop(command, command.words)
+        for command in purges(self.step, tool):
+            if command.redirects or command.assignments:
+                raise Refused(f"`{command.words[0].raw}` does more than empty the cache")
+            self._drop(command, command.words)
 
     def drop_removals(self, directory: str) -> None:
         """Take out what is removed in a directory; Refused where more than that is touched."""
@@ -103,6 +105,16 @@ class Body:
                 self._drop(touch.command, [touch.word])
             elif id(touch.command) not in own:
                 raise Refused(_why(touch, directory))
+
+
+def purges(step: Step, tool: Tool) -> Iterator[ShellCommand]:
+    """Yield the commands of a step that empty a tool's cache."""
+    for command in step.script.commands if step.script else ():
+        words = [word.text or "" for word in command.words]
+        if words and words[0]:
+            words[0] = command.name
+            if tool.purges(words) or (words[1:2] == ["-m"] and tool.purges(words[2:] or [""])):
+                yield command
 
 
 def _why(touch: Touch, directory: str) -> str:

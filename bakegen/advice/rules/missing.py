@@ -9,7 +9,7 @@ from bakegen.advice.ids import mount
 from bakegen.advice.look import Call, Look, Rule
 from bakegen.advice.model import Finding
 from bakegen.advice.rules.bodies import Body, Refused
-from bakegen.advice.rules.packages import apk_words, apt_doubt, apt_head
+from bakegen.advice.rules.packages import apk_words, apt_doubt, apt_head, installs, own_doubts
 from bakegen.advice.state import Step
 from bakegen.advice.tools import APT, Places, Tool
 from bakegen.dockerfile.parser import Edit
@@ -30,15 +30,11 @@ def missing(look: Look, rule: Rule, tool: Tool) -> Iterator[Finding]:
         calls = [call for call in look.calls(step) if call.tool is tool]
         if not calls or "--network=none" in step.instruction.flags:
             continue
-        if tool is APT and not any(set(call.words[1:]) - {"update"} and _installs(call) for call in calls):
+        if tool is APT and not installs(look, step):
             continue
         lacking = _lacking(look, step, tool, calls)
         if lacking is not None:
             yield _finding(look, rule, step, calls, lacking)
-
-
-def _installs(call: Call) -> bool:
-    return bool({"install", "upgrade", "dist-upgrade", "full-upgrade", "build-dep"} & set(call.words))
 
 
 def _lacking(look: Look, step: Step, tool: Tool, calls: Sequence[Call]) -> tuple[tuple[str, str], ...] | None:
@@ -67,12 +63,12 @@ def misplaced(look: Look, step: Step, tool: Tool, places: dict[str, str] | Place
 
 
 def looks_like(tool: Tool, target: str) -> bool:
-    """Return whether a directory has the name of a tool's cache."""
-    names = {"npm": (".npm",), "go": ("mod", "go-build"), "cargo": (".cargo", "registry"), "poetry": ("pypoetry",)}
+    """Return whether a directory has the name of a tool's cache; those of cargo and go have several."""
     last = target.rpartition("/")[2]
-    return last in names.get(tool.name, (tool.name,)) and (
-        "cache" in target or last.startswith(".") or tool.name in {"go", "cargo"}
-    )
+    return last in {"npm": {".npm"}, "poetry": {"pypoetry"}}.get(tool.name, {tool.name}) and tool.name not in {
+        "cargo",
+        "go",
+    }
 
 
 def _finding(
@@ -95,7 +91,6 @@ def _edits(look: Look, step: Step, calls: Sequence[Call], mounts: Sequence[Mount
     """Return the edits that put mounts in and take out what works against them; Refused where they are not certain."""
     tool, targets = calls[0].tool, [each.target for each in mounts]
     reason = doubt(look, step, tool, calls, targets) or still_off(step, calls)
-    reason = reason or (apt_doubt(look, step) if tool is APT else "")
     if reason:
         raise Refused(reason)
     body = Body(look, step)
@@ -106,9 +101,43 @@ def _edits(look: Look, step: Step, calls: Sequence[Call], mounts: Sequence[Mount
         body.drop_removals(target)
     if tool.name == "apk":
         apk_words(step, calls, body)
+    if tool is APT:
+        for other in (step, *_later_installs(look, step)):
+            reason = apt_doubt(look, other) if other is step else _alone(look, other)
+            if reason:
+                raise Refused(reason)
     head = apt_head(look, step) if tool is APT else []
     lines = [*(each.flag for each in mounts), *head[:-1]]
     return [*body.edits, body.editor.put_in(lines, head[-1] if head else "")]
+
+
+def _later_installs(look: Look, step: Step) -> list[Step]:
+    """Return the later steps that would keep their packages in the image once this one has removed docker-clean."""
+    if not apt_head(look, step):
+        return []
+    later = [other for other in look.runs if other.instruction.start_line > step.instruction.start_line]
+    return [other for other in later if step.stage in other.chain and installs(look, other)]
+
+
+def _alone(look: Look, step: Step) -> str:
+    """Return why a later apt step cannot have mounts, "" if it can or has them."""
+    calls = [call for call in look.calls(step) if call.tool is APT]
+    lacking = _lacking(look, step, APT, calls)
+    if lacking is None:
+        return ""
+    targets = [path for path, _ in lacking]
+    reason = doubt(look, step, APT, calls, targets) or next(own_doubts(step), "")
+    try:
+        body = Body(look, step)
+        body.drop_purges(APT)
+        for target in targets:
+            body.drop_removals(target)
+        _ = body.edits
+    except Refused as refused:
+        reason = reason or str(refused)
+    return (
+        f"line {step.instruction.start_line} needs docker-clean, as it cannot have mounts: {reason}" if reason else ""
+    )
 
 
 def still_off(step: Step, calls: Sequence[Call]) -> str:

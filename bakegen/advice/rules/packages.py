@@ -8,7 +8,7 @@ from bakegen.advice.look import Call, Look
 from bakegen.advice.model import Surroundings
 from bakegen.advice.rules.bodies import Body, Refused
 from bakegen.advice.state import Step
-from bakegen.advice.tools import APT, LISTS
+from bakegen.advice.tools import APT, ARCHIVES, LISTS
 from bakegen.advice.touch import touches
 from bakegen.dockerfile.parser import DockerfileError, parse
 from bakegen.dockerfile.script import SHELLS
@@ -25,6 +25,14 @@ def apt_doubt(look: Look, step: Step) -> str:
 
 
 def _doubts(look: Look, step: Step) -> Iterator[str]:
+    yield from own_doubts(step)
+    yield from _needed(look, step)
+    if apt_head(look, step):
+        yield from _left_behind(look)
+
+
+def own_doubts(step: Step) -> Iterator[str]:
+    """Yield what in an apt step itself speaks against mounts."""
     script = step.script
     if script is None or not script.editable:
         yield "its text has no place of its own to change"
@@ -33,7 +41,6 @@ def _doubts(look: Look, step: Step) -> Iterator[str]:
         yield "it starts something in the background"
     if any("Dir::" in word.raw for command in script.commands for word in command.words):
         yield "apt is told to keep its files elsewhere"
-    yield from _needed(look, step)
 
 
 def _needed(look: Look, step: Step) -> Iterator[str]:
@@ -51,6 +58,31 @@ def _needed(look: Look, step: Step) -> Iterator[str]:
             yield f"it leaves its lists, and `{command}` in line {other.instruction.start_line} may need them"
 
 
+def _left_behind(look: Look) -> Iterator[str]:
+    """Yield which image built on this one would keep its packages once docker-clean is gone."""
+    for text in look.around.children:
+        child = parsed(text)
+        if child is not None and any(installs(child, step) and not _mounted(child, step) for step in child.runs):
+            yield "an image built on this one installs without a mount, and relies on docker-clean"
+
+
+def _mounted(look: Look, step: Step) -> bool:
+    return any(flag.kind == "cache" and f"{ARCHIVES}/".startswith(f"{flag.target}/") for flag in look.mounts(step))
+
+
+def installs(look: Look, step: Step) -> bool:
+    """Return whether a step installs packages with apt."""
+    return any(call.tool is APT and "update" not in call.words for call in look.calls(step))
+
+
+def parsed(text: str) -> Look | None:
+    """Return a look at a Dockerfile, None at one that BuildKit would not take."""
+    try:
+        return Look("child", parse(text), Surroundings())
+    except DockerfileError:
+        return None
+
+
 def reliant(look: Look, step: Step) -> bool:
     """Return whether a step needs package lists that it has not fetched itself."""
     updated = False
@@ -66,11 +98,8 @@ def reliant(look: Look, step: Step) -> bool:
 
 def relies_on_lists(text: str) -> bool:
     """Return whether a step of a Dockerfile needs package lists that its image, or another step, has left."""
-    try:
-        look = Look("child", parse(text), Surroundings())
-    except DockerfileError:
-        return True
-    return any(reliant(look, step) for step in look.runs)
+    look = parsed(text)
+    return look is None or any(reliant(look, step) for step in look.runs)
 
 
 def _opaque(step: Step) -> str:
@@ -86,7 +115,7 @@ def _opaque(step: Step) -> str:
 
 def apt_head(look: Look, step: Step) -> list[str]:
     """Return the lines to put ahead of a step so that apt keeps what it downloads, and what joins them to the rest."""
-    if step.state.keeps_debs or not any(call.tool is APT and "update" not in call.words for call in look.calls(step)):
+    if step.state.keeps_debs or not installs(look, step):
         return []
     if any("docker-clean" in word.raw for c in (step.script.commands if step.script else ()) for word in c.words):
         return []
