@@ -55,6 +55,8 @@ BEYOND = (
 APT = ("etc/apt/apt.conf.d/docker-clean", "etc/apt/apt.conf.d/keep-cache", "var/cache/apt", "var/lib/apt/lists")
 MADE_UP = {"requirements": "first==2.0.2\n", "pyproject.toml": '[project]\nname = "sample"\nversion = "1"\n'}
 
+_DIRECTORY = repr(tarfile.DIRTYPE)
+
 Tree = dict[str, str]
 
 
@@ -201,7 +203,14 @@ def compare(builder: Builder, sample: Sample, bases: Sequence[str]) -> tuple[str
     noise = differences(trees[0], trees[1])
     mounted = {mount.target.strip("/") for mount in used_mounts(sample.after)} | set(APT)
     wrong = {path for tree in trees[2:] for path in differences(trees[0], tree) - noise}
-    return "", {path for path in wrong if not any(path == m or f"{path}/".startswith(f"{m}/") for m in mounted)}
+    return "", {path for path in wrong if not any(_named(path, mount, trees) for mount in mounted)}
+
+
+def _named(path: str, mount: str, trees: Sequence[Tree]) -> bool:
+    """Return whether a path is in a mount, or a directory above one, which is made for a mount or by a tool's cache."""
+    inside = f"{path}/".startswith(f"{mount}/")
+    above = mount.startswith(f"{path}/") and all(tree.get(path, _DIRECTORY).startswith(_DIRECTORY) for tree in trees)
+    return inside or above
 
 
 def main() -> int:
