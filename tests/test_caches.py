@@ -36,6 +36,13 @@ def test_mounts_of_a_hand_written_dockerfile() -> None:
     ), "V is not declared in the second stage, so its id cannot be told"
 
 
+@pytest.mark.parametrize(("given", "name"), [({}, "2-3-amd64"), ({"X": "9"}, "9-3-amd64")])
+def test_an_argument_of_a_stage_has_its_own_default(given: dict[str, str], name: str) -> None:
+    text = "ARG X=1\nARG Y=3\nFROM a\nARG X=2\nARG Y TARGETARCH\n"
+    run = "RUN --mount=type=cache,id=$X-$Y-$TARGETARCH,target=/c true\n"
+    assert used_mounts(parse(text + run), given) == (UsedMount(name, "/c"),)
+
+
 def entry(name: str, idle: float, *images: str) -> Held:
     record = CacheMountUsage(name, 10, NOW - idle * DAY, NOW - 99 * DAY, "", name * 10)
     return Held(name, ("/m",), images, (record,))

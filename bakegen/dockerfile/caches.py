@@ -40,32 +40,38 @@ def used_mounts(
     ``args`` are the arguments given to the build. A mount whose id needs a variable that only the base image can know is
     left out, as are those behind ONBUILD. The id of an unnamed mount is its target.
     """
-    given = {**global_arguments(dockerfile, args, platform, "").values}
+    above = global_arguments(dockerfile, args, platform, "").values
     found: dict[UsedMount, None] = {}
     known: dict[str, str] = {}
     for instruction in dockerfile.instructions:
         if instruction.name == "FROM":
             known = {}
         elif instruction.name in {"ARG", "ENV"}:
-            _declare(instruction, known, {**given, **args}, dockerfile.escape)
+            _declare(instruction, known, args, above, dockerfile.escape)
         elif instruction.name == "RUN":
             found |= dict.fromkeys(_mounts(instruction, known, dockerfile.escape))
     return tuple(found)
 
 
-def _declare(instruction: Instruction, known: dict[str, str], given: Mapping[str, str], escape: str) -> None:
-    """Take what an ARG or ENV of a stage sets; a value that needs more than is known leaves the name unknown."""
+def _declare(
+    instruction: Instruction, known: dict[str, str], given: Mapping[str, str], above: Mapping[str, str], escape: str
+) -> None:
+    """Take what an ARG or ENV of a stage sets; a value that needs more than is known leaves the name unknown.
+
+    An ARG takes what the build is given, then its own default, then what an ARG ``above`` the first FROM has.
+    """
     command = instruction.command
     words = [word.text for word in shell_words(instruction.text, command.start, command.end, escape)]
     if instruction.name == "ENV" and words and "=" not in words[0]:
         words = [f"{words[0]}={' '.join(words[1:])}"]
     for word in words:
         name, equals, default = word.partition("=")
-        value = default if equals else None
         if instruction.name == "ARG" and name in given:
             known[name] = given[name]
-        elif value is not None and (text := expanded(value, known, escape)) is not None:
+        elif equals and (text := expanded(default, known, escape)) is not None:
             known[name] = text
+        elif instruction.name == "ARG" and not equals and name in above:
+            known[name] = above[name]
         else:
             known.pop(name, None)
 
