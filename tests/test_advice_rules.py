@@ -214,6 +214,8 @@ def test_apt_gets_its_mounts(before: str, after: str) -> None:
         ("RUN apt-get update && apt-get install -y a; rm -rf /var/lib/apt/lists/*\n", "cannot be taken out"),
         ("RUN apt-get update & apt-get install -y a\n", "background"),
         ("RUN apt-get update && apt-get -o Dir::Cache=/x install -y a\n", "elsewhere"),
+        ("RUN apt-get update && apt-get install -o RootDir=/x -y a\n", "elsewhere"),
+        ("ENV APT_CONFIG=/x\nRUN apt-get update && apt-get install -y a\n", "elsewhere"),
         ("RUN apt-get update && apt-get install -dy a && dpkg -i /var/cache/apt/archives/*.deb\n", "may touch"),
         ("RUN apt-get update && apt-get install -y a\nCOPY --from=0 /var/cache/apt /x\n", "looks into"),
         (

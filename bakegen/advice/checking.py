@@ -8,6 +8,7 @@ from bakegen.advice.ignores import without_ignored
 from bakegen.advice.look import Look
 from bakegen.advice.model import Finding, Improved, Surroundings
 from bakegen.advice.rules import SEARCHES
+from bakegen.advice.rules.packages import CLEAN
 from bakegen.advice.rules.texts import UNREADABLE
 from bakegen.advice.verify import same_but_for
 from bakegen.dockerfile.parser import Dockerfile, DockerfileError, Edit, parse
@@ -36,7 +37,7 @@ def _findings(look: Look) -> tuple[Finding, ...]:
 def improved(path: str, text: str, around: Surroundings = _NOTHING, only: Collection[str] | None = None) -> Improved:
     """Return a Dockerfile with the edits of its findings made, those of the rules ``only`` if given; again, nothing changes.
 
-    After each edit the text is parsed again; one that changed more than its rule names is not made.
+    After the edits of a rule the text is parsed again; one that changed more than its rule names is not made.
     """
     try:
         look = Look(path, _parsed(text), around)
@@ -48,12 +49,16 @@ def improved(path: str, text: str, around: Surroundings = _NOTHING, only: Collec
             continue
         refused: set[tuple[Edit, ...]] = set()
         while todo := [f for f in without_ignored(look, list(search(look))) if f.edits and f.edits not in refused]:
-            new = _edited(look.dockerfile, todo[0])
+            done = _together(todo)
+            new = _edited(look.dockerfile, done)
+            if new is None:
+                done = todo[:1]
+                new = _edited(look.dockerfile, done)
             if new is None:
                 refused.add(todo[0].edits)
                 continue
             look = Look(path, new, around)
-            applied.append(todo[0])
+            applied += done
             refused.clear()
             if len(applied) > _MOST:
                 raise AssertionError(f"{rule} finds no end in {path}")
@@ -67,10 +72,21 @@ def _parsed(text: str) -> Dockerfile:
     return dockerfile
 
 
-def _edited(before: Dockerfile, finding: Finding) -> Dockerfile | None:
-    """Return the file with the edits of a finding made; None if that changed more than they say."""
+def _together(findings: list[Finding]) -> list[Finding]:
+    """Return the findings to make in one go: of those that set apt up only the first, as the next steps may not need to."""
+    first = next((finding for finding in findings if _sets_up(finding)), None)
+    return [finding for finding in findings if finding is first or not _sets_up(finding)]
+
+
+def _sets_up(finding: Finding) -> bool:
+    return any(CLEAN in new for _, _, new in finding.edits)
+
+
+def _edited(before: Dockerfile, findings: list[Finding]) -> Dockerfile | None:
+    """Return the file with the edits of findings made, shared ones once; None if that changed more than they say."""
+    edits = tuple(dict.fromkeys(edit for finding in findings for edit in finding.edits))
     try:
-        after = parse(before.replace(finding.edits))
+        after = parse(before.replace(edits))
     except (DockerfileError, ValueError):
         return None
-    return after if same_but_for(before, after, finding.edits) else None
+    return after if same_but_for(before, after, edits) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -17,6 +18,7 @@ from bakegen.dockerfile.script import SHELLS
 CLEAN = "rm -f /etc/apt/apt.conf.d/docker-clean"
 KEEP = "echo 'Binary::apt::APT::Keep-Downloaded-Packages \"true\";' > /etc/apt/apt.conf.d/keep-cache"
 _SURE_PATHS = frozenset({(), ("group",), ("subshell",)})
+_ELSEWHERE = re.compile(r"\b(Root)?Dir(::|=)")
 _READS = frozenset({"apt-cache", "apt-file", "aptitude"})
 
 
@@ -40,7 +42,8 @@ def own_doubts(step: Step) -> Iterator[str]:
         return
     if any("&" in {command.before, command.after} for command in script.commands if not command.path):
         yield "it starts something in the background"
-    if any("Dir::" in word.raw for command in script.commands for word in command.words):
+    words = (word.raw for command in script.commands for word in command.words)
+    if "APT_CONFIG" in step.state.env or any(_ELSEWHERE.search(word) for word in words):
         yield "apt is told to keep its files elsewhere"
 
 
