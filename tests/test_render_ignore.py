@@ -49,6 +49,10 @@ def test_what_nobody_copies_is_left_out() -> None:
     assert left_out(lines, *everything) == [p for p in everything if p not in {"src/x/y.py", "a/requirements.txt"}]
 
 
+def test_what_is_in_a_directory_that_is_copied_has_no_line() -> None:
+    assert dockerignore(taking("a/b", "a", "a/b/c", "ab", "d/e")) == ("*", "!a", "!ab", "!d/e", *CERTAIN)
+
+
 def test_an_image_that_copies_all_gets_all_but_litter() -> None:
     lines = dockerignore(taking(".", "src"))
     assert left_out(lines, "docs/x.md", "README.md", "m.mp4", "logs/.gitkeep", "data/model.ckpt") == []

@@ -80,8 +80,17 @@ def dockerignore(sources: Sources, own: Iterable[str] = ()) -> tuple[str, ...]:
     everything = any(source.path == "." for source in sources.named)
     first = LITTER if sources.unclear else (*LITTER, *OUTPUTS) if everything else ("*",)
     below = first != ("*",)
-    lines = (*first, *(line for path in named for line in _kept(path, below=below)), *CERTAIN)
+    lines = (*first, *(line for path in _highest(named) for line in _kept(path, below=below)), *CERTAIN)
     return (*lines, *_taken_back(lines, named), *own)
+
+
+def _highest(named: Iterable[str]) -> Iterator[str]:
+    """Yield what is not in a directory that is named as well."""
+    known = set(named)
+    for path in named:
+        parts = path.split("/")
+        if known.isdisjoint("/".join(parts[:number]) for number in range(1, len(parts))):
+            yield path
 
 
 def _kept(path: str, *, below: bool) -> Iterator[str]:
