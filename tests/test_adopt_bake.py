@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -607,6 +608,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cn", "Cc"]), max_size=8)
     ]
 )
 FILLED = TEXT.filter(str.strip)
+KEY = TEXT.map(lambda text: unicodedata.normalize("NFC", text))  # HCL takes two forms of a key for one key
 WORD = st.sampled_from(["a", "b", "x/y:1", "index:k=v", "1.2", "no", "é", "a b"])
 ENTRY = st.dictionaries(WORD, TEXT, max_size=2).flatmap(
     lambda more: st.sampled_from(["image", "gha", "registry"]).map(lambda kind: {**more, "type": kind})
@@ -615,7 +617,7 @@ TARGETS = st.fixed_dictionaries(
     {},
     optional={
         "args": st.dictionaries(st.sampled_from(["A", "b_C", "a-b", "é"]), TEXT, max_size=3),
-        "labels": st.dictionaries(TEXT, TEXT, max_size=3),
+        "labels": st.dictionaries(KEY, TEXT, max_size=3),
         "tags": st.lists(FILLED, max_size=3),
         "description": TEXT,
         "target": TEXT,
@@ -624,7 +626,7 @@ TARGETS = st.fixed_dictionaries(
         "context": st.sampled_from(["app", ".", "..", "./app//", "https://x.y/z.git#a", "nowhere", "cwd://app"]),
         "dockerfile": st.sampled_from(["Dockerfile", "../root.Dockerfile", "./root.Dockerfile", "x/${y}", "cwd://D"]),
         "contexts": st.dictionaries(
-            FILLED, st.sampled_from(["target:linked", "docker-image://x", "./a", "${x}"]), max_size=2
+            KEY.filter(str.strip), st.sampled_from(["target:linked", "docker-image://x", "./a", "${x}"]), max_size=2
         ),
         "output": st.lists(ENTRY, max_size=2),
         "cache-from": st.lists(ENTRY, max_size=2),

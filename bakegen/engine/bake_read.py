@@ -50,13 +50,14 @@ def read_bake(
     others = sorted(names - ({_DEFAULT} if is_default_group else set()))
     if is_default_group:
         printed = ask.answer("--print", _DEFAULT)
-        found["target"].update(printed["target"])
+        found["target"].update(printed.get("target") or {})
         found["group"][_DEFAULT] = printed["group"][_DEFAULT]
     if others:
         printed = ask.answer("--print", *others)
-        found["target"].update(printed["target"])  # last: bake gives an output to what is linked and not asked for
+        # these go last: bake gives an output to a target that is linked and not asked for
+        found["target"].update(printed.get("target") or {})
         # asked for several names, bake makes up a group default of them
-        found["group"].update({name: group for name, group in printed["group"].items() if name != _DEFAULT})
+        found["group"].update({name: group for name, group in (printed.get("group") or {}).items() if name != _DEFAULT})
     targets = {entry["name"] for entry in listed if not entry.get("group")}
     hidden = tuple(sorted(targets - found["target"].keys()))
     return BakeFile(found["group"], found["target"], tuple(entry["name"] for entry in variables), hidden)
