@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bakegen.adopt.yaml_text import WIDTH, flow, scalar, yaml_lines
@@ -26,6 +26,8 @@ MAPPINGS = st.dictionaries(TEXT, VALUES, min_size=1, max_size=4)
 
 
 @given(MAPPINGS)
+@example({"k" * WIDTH: []})
+@example({"k" * WIDTH: {"x": {}}})
 def test_what_is_written_is_read(value: dict[str, Any]) -> None:
     text = "\n".join(yaml_lines(value)) + "\n"
     assert parse(text.encode(), "x").data == value

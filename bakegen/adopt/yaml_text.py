@@ -85,6 +85,8 @@ def _fits(item: object, line: str) -> bool:
     blocks = isinstance(item, Mapping) and any(
         _is_text_block(inner) or isinstance(inner, Mapping) for inner in item.values()
     )
+    if isinstance(item, Mapping | list | tuple) and not item:
+        return True  # however long its name is: in lines of its own it would be null
     return len(line) <= WIDTH and not _is_text_block(item) and not blocks
 
 
