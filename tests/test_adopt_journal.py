@@ -115,6 +115,20 @@ def test_a_damaged_journal_is_an_error_that_names_it(tmp_path: Path, text: str) 
         journal.undo(tmp_path)
 
 
+@pytest.mark.parametrize("path", ["../victim", "/tmp/victim", "link/victim"])  # noqa: S108 - a name
+def test_a_journal_cannot_lead_out_of_the_project(tmp_path: Path, path: str) -> None:
+    root = make(tmp_path / "project")
+    write(root)
+    (tmp_path / "victim").write_bytes(b"FROM y\n")
+    (root / "link").symlink_to(tmp_path)
+    (place,) = journal.journals(root)
+    text = (place / "journal.json").read_text().replace("b/Dockerfile", path)
+    (place / "journal.json").write_text(text)
+    with pytest.raises(ConflictError, match="outside of the project"):
+        journal.undo(root)
+    assert (tmp_path / "victim").read_bytes() == b"FROM y\n"
+
+
 def test_a_damaged_original_is_not_put_back(tmp_path: Path) -> None:
     make(tmp_path)
     write(tmp_path)

@@ -155,6 +155,15 @@ def test_what_is_not_known_is_said_and_left() -> None:
     assert not any("s3cr3t" in str(problem) for problem in found.notes)
 
 
+@pytest.mark.parametrize(
+    "name", ["API_TOKEN", "PIP_PASSWORD", "SSH_KEY", "AWS_ACCESS_KEY_ID", "DB_PWD", "apikey", "GIT_AUTH"]
+)
+def test_what_is_called_like_a_secret_stays_out(name: str) -> None:
+    found = built(f"docker build --build-arg {name}=s3cr3t --build-arg KEYBOARD=us -t x docker/a")
+    assert found.calls[0].args == (("KEYBOARD", "us"),)
+    assert "s3cr3t" not in str(found)
+
+
 def test_docker_tag_gives_a_second_name() -> None:
     (use,) = built("docker build -t a docker/a\ndocker tag a r.example/a:1").uses
     assert (use.source, use.reference) == ("a", "r.example/a:1")

@@ -48,7 +48,7 @@ _KEPT = {"-t": "tag", "--tag": "tag", "-f": "file", "--file": "file", "--build-a
 }
 #: Flags that change an image and that a manifest has no word for.
 _LOST = frozenset({"--build-context", "--network", "--ssh", "--label", "--add-host", "--shm-size", "--ulimit"})
-_SECRETIVE = re.compile(r"token|secret|passw|credential|api_?key|private|access_?key", re.IGNORECASE)
+_SECRETIVE = re.compile(r"token|secret|passw|credential|api_?key|private|(^|_)(keys?|auth|pwd|pat)(_|$)", re.IGNORECASE)
 
 
 @dataclass(slots=True)

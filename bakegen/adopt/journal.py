@@ -85,7 +85,7 @@ def _kept(root: Path, change: Change, temporary: Path, number: int) -> Entry:
     data = path.read_bytes()
     name = f"originals/{number:04d}"
     _write(temporary / name, data)
-    return Entry(change.path, _hash(data), after, name, path.stat().st_mode & 0o7777)
+    return Entry(change.path, _hash(data), after, name, path.stat().st_mode & 0o777)
 
 
 def _as_json(entry: Entry) -> Mapping[str, object]:
@@ -144,7 +144,12 @@ def _read(journal: Path) -> tuple[list[Entry], int]:
         payload = json.loads((journal / "journal.json").read_bytes())
         if payload["version"] != _VERSION:
             raise ValueError(f"version {payload['version']} is of another bakegen")  # noqa: TRY301 - said in one place
-        return [Entry(**item) for item in payload["files"]], int(payload["pid"])
+        entries = [Entry(**item) for item in payload["files"]]
+        top = journal.parents[len(PLACE.parts)].resolve()
+        for name in filter(None, (name for entry in entries for name in (entry.path, entry.kept))):
+            if not (top / name).parent.resolve().is_relative_to(top) or ".." in Path(name).parts:
+                raise ValueError(f"{name} is outside of the project")  # noqa: TRY301 - said in one place
+        return entries, int(payload["pid"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         what = f"this journal cannot be read: {error}"
         tip = f"the original files are in {journal / 'originals'}"
@@ -169,7 +174,7 @@ def _restore(root: Path, journal: Path, entry: Entry) -> Problem | bool:
         data = (journal / entry.kept).read_bytes()
         if _hash(data) != entry.before:
             return Problem("the kept original is damaged; the file stays as it is", Where(entry.path))
-        _replace(path, data, entry.mode)
+        _replace(path, data, entry.mode & 0o777)
     except OSError as error:
         return Problem(f"it cannot be put back: {(error.strerror or str(error)).lower()}", Where(entry.path))
     return True

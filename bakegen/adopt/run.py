@@ -145,7 +145,7 @@ def write(done: Work, now: datetime) -> None:
             raise FilesError(Problem(what, Where(change.path), "nothing was written", "run the command again"))
     journal.record(done.root, done.changes, now, later=[LOCK])
     try:
-        files.apply(done.root, done.changes)
+        files.apply(done.root.resolve(), done.changes)  # so that an error names a file from there
     except BaseException:
         journal.undo(done.root)  # what apply put back is left alone; then there is nothing to keep
         raise
