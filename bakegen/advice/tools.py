@@ -160,7 +160,12 @@ _DNF = ("dnf", "yum", "microdnf", "tdnf")
 TOOLS: tuple[Tool, ...] = (
     APT,
     Tool(
-        "apk", "BG002", _calls("apk", first=_first("add", "upgrade")), _fixed(("/etc/apk/cache", "")), sharing="locked"
+        "apk",
+        "BG002",
+        _calls("apk", first=_first("add", "upgrade")),
+        _fixed(("/etc/apk/cache", "")),
+        sharing="locked",
+        edits=False,
     ),
     Tool(
         "dnf",

@@ -28,7 +28,6 @@ class Body:
         self.editor = look.editor(step)
         self._words: dict[int, list[ShellWord]] = {}
         self._commands: dict[int, ShellCommand] = {}
-        self._replaced: list[Edit] = []
 
     @property
     def edits(self) -> list[Edit]:
@@ -45,7 +44,7 @@ class Body:
                 ranges += [self.editor.word(word) for word in words]
         if script is not None:
             ranges += self._whole(script, sorted(whole, key=lambda command: command.start))
-        return [*self._replaced, *(self.editor.cut(ranges) if ranges else ())]
+        return list(self.editor.cut(ranges)) if ranges else []
 
     def made(self) -> tuple[list[Edit], str]:
         """Return the edits so far, or none and why one of them is not certain."""
@@ -78,15 +77,6 @@ class Body:
         """Take these words out of a command."""
         if texts:
             self._drop(command, [word for word in command.words if word.text in texts])
-
-    def replace_word(self, command: ShellCommand, old: str, new: str) -> None:
-        """Put another word in the place of one."""
-        script = self.step.script
-        if script is None or not script.editable or "sh -c" in command.path:
-            raise Refused(f"{old} stands where it has no place of its own")
-        for word in command.words:
-            if word.text == old:
-                self._replaced.append((*script.span(word.start, word.end), new))
 
     def drop_purges(self, tool: Tool) -> None:
         """Take out the commands that empty the tool's cache."""

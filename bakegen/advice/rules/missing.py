@@ -10,13 +10,14 @@ from bakegen.advice.ids import mount
 from bakegen.advice.look import Call, Look, Rule
 from bakegen.advice.model import Finding
 from bakegen.advice.rules.bodies import Body, Refused
-from bakegen.advice.rules.packages import apk_words, apt_doubt, apt_head, installs, own_doubts
+from bakegen.advice.rules.packages import apt_doubt, apt_head, installs, own_doubts
 from bakegen.advice.state import Step
 from bakegen.advice.tools import APT, Places, Tool
 from bakegen.dockerfile.parser import Edit
 from bakegen.layers import Mount
 
 _PARTIAL = {
+    "apk": "mount /etc/apk/cache, sharing=locked, and say --update-cache in place of --no-cache",
     "conda": "mount the pkgs directory that `conda info` names, sharing=locked, and remove conda clean",
     "yarn": "mount what `yarn cache dir` (1.x) or `yarn config get cacheFolder` names; not under Plug'n'Play, which runs from there",
     "pnpm": "mount a directory of your own and name it with `pnpm config set store-dir`",
@@ -100,8 +101,6 @@ def _edits(look: Look, step: Step, calls: Sequence[Call], mounts: Sequence[Mount
     body.drop_purges(tool)
     for target in targets:
         body.drop_removals(target)
-    if tool.name == "apk":
-        apk_words(step, calls, body)
     if tool is APT:
         for other in (step, *_later_installs(look, step)):
             reason = (

@@ -1,14 +1,13 @@
-"""What has to hold, and to change, for the mounts of apt and apk."""
+"""What has to hold, and to change, for the mounts of apt."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
-from bakegen.advice.look import Call, Look
+from bakegen.advice.look import Look
 from bakegen.advice.model import Surroundings
-from bakegen.advice.rules.bodies import Body, Refused
 from bakegen.advice.state import Step
 from bakegen.advice.tools import APT, ARCHIVES, LISTS
 from bakegen.advice.touch import touches
@@ -123,17 +122,3 @@ def apt_head(look: Look, step: Step) -> list[str]:
     if any("docker-clean" in word.raw for c in (step.script.commands if step.script else ()) for word in c.words):
         return []
     return [CLEAN, f"&& {KEEP}", "&& "]
-
-
-def apk_words(step: Step, calls: Sequence[Call], body: Body) -> None:
-    """Make apk use its cache: --no-cache becomes --update-cache; Refused where nothing fetches the index."""
-    updated = False
-    for command in step.script.commands if step.script else ():
-        words = [word.text or "" for word in command.words]
-        call = next((c for c in calls if c.command is command), None)
-        if command.name == "apk" and "update" in words and command.path in _SURE_PATHS:
-            updated = True
-        elif call is not None and "--no-cache" in words:
-            body.replace_word(command, "--no-cache", "--update-cache")
-        elif call is not None and not updated and not {"-U", "--update-cache", "--update"} & set(words):
-            raise Refused("it relies on the index that another step has left")

@@ -30,8 +30,8 @@ MISSING: dict[str, Rule] = {
             "apk",
             "FROM alpine:3.20\nRUN apk add --no-cache git\n",
             (
-                "apk keeps packages and indexes where `/etc/apk/cache` is a directory; `--no-cache` becomes `--update-cache`, which "
-                "fetches the index just the same."
+                "Reported only. apk keeps packages and indexes where `/etc/apk/cache` is a directory; `--update-cache` in place of "
+                "`--no-cache` fetches the index just the same."
             ),
         ),
         (
