@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.adopting import adopt_rows
 from benchmarks.measure import Command, alternate, row
 from benchmarks.reporting import report_rows
 from tests import lab
@@ -158,6 +159,12 @@ def reporting(scratch: Path, rounds: int) -> None:
         say(line)
 
 
+def adopting(scratch: Path, rounds: int) -> None:
+    """Print what it takes to read, check and adopt hundreds of Dockerfiles; needs no engine."""
+    for line in adopt_rows(scratch / "adopted", rounds):
+        say(line)
+
+
 _INSPECT = "xargs -P 8 -n 1 docker buildx imagetools inspect --raw < references"
 
 
@@ -165,17 +172,18 @@ def main() -> None:
     """Run what was asked for and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", choices=["rendering", "building", "locking", "reporting"])
+    parser.add_argument("--only", choices=["rendering", "building", "locking", "reporting", "adopting"])
     options = parser.parse_args()
-    if options.only in {None, "reporting"}:
-        with tempfile.TemporaryDirectory() as scratch:
-            reporting(Path(scratch), options.rounds)
-    if options.only == "reporting":
-        return
+    for part in (reporting, adopting):
+        if options.only in {None, part.__name__}:
+            with tempfile.TemporaryDirectory() as scratch:
+                part(Path(scratch), options.rounds)
+            if options.only:
+                return
     with lab.engine() as engine, tempfile.TemporaryDirectory() as scratch:
-        for part in (rendering, building, locking):
-            if options.only in {None, part.__name__}:
-                part(Path(scratch), engine, options.rounds)
+        for measure in (rendering, building, locking):
+            if options.only in {None, measure.__name__}:
+                measure(Path(scratch), engine, options.rounds)
 
 
 if __name__ == "__main__":
