@@ -297,7 +297,7 @@ def test_a_rate_limit_holds_all_threads() -> None:
     with FakeRegistry() as fake:
         for number in range(40):
             fake.put(PYTHON, str(number), BODY)
-        fake.fault("HEAD", status=429, headers={"Retry-After": "3"}, times=8, silence=0.2)
+        fake.fault("HEAD", status=429, headers={"Retry-After": "3"}, times=8, silence=1.5)  # all eight arrive in it
 
         def sleep(_: float) -> None:
             asleep.append(get_ident())
