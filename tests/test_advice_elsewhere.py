@@ -69,3 +69,57 @@ def test_an_image_built_on_it_may_need_the_cache(child: str) -> None:
     text = PYTHON + "RUN pip install a"
     assert improved("Dockerfile", text, Surroundings(children=(child,))).text == text
     assert improved("Dockerfile", text, Surroundings(children=("FROM base\nRUN ls /root",))).text != text
+
+
+OFF = PYTHON + "ENV PIP_NO_CACHE_DIR=1\nRUN pip install a\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN xargs pip install <list",
+        "RUN ./install.sh",
+        "RUN curl x | sh",
+        "RUN <<EOF\nxargs pip install <list\nEOF",
+        'RUN ["timeout", "60", "pip", "install", "b"]',
+        "RUN su app -c 'pip install b'",
+        "RUN pipx install b",
+        "RUN python -m build",
+        "RUN . ./setup.sh",
+        "ONBUILD RUN pip install b",
+        'ENTRYPOINT ["pip", "install", "b"]',
+    ],
+)
+def test_a_variable_stays_where_a_call_of_its_tool_may_be_hidden(line: str) -> None:
+    assert "ENV PIP_NO_CACHE_DIR=1\n" in improved("Dockerfile", OFF + line).text
+    child = Surroundings(children=(f"FROM base\n{line}",))
+    assert "ENV PIP_NO_CACHE_DIR=1\n" in improved("Dockerfile", OFF, child).text
+
+
+@pytest.mark.parametrize(
+    "line", ["RUN . /venv/bin/activate && python manage.py x", "CMD python -m app", "RUN mkdir pip"]
+)
+def test_a_variable_goes_where_no_call_can_be_hidden(line: str) -> None:
+    assert "PIP_NO_CACHE_DIR" not in improved("Dockerfile", OFF + line).text
+
+
+APT = "FROM debian:bookworm\nRUN apt-get update && apt-get install -y git && rm -rf /var/lib/apt/lists/*\n"
+
+
+@pytest.mark.parametrize("line", ["RUN ./install.sh", "RUN curl x | bash -s -- a", "RUN rosdep install a"])
+def test_docker_clean_stays_for_what_may_install(line: str) -> None:
+    assert improved("Dockerfile", APT + line, only=["BG001"]).text == APT + line
+    assert improved("Dockerfile", APT, Surroundings(children=(f"FROM base\n{line}",)), only=["BG001"]).text == APT
+
+
+@pytest.mark.parametrize(
+    "line", ["RUN apt-get source a", "RUN apt-get download a", "RUN apt policy a", "RUN gdebi a.deb"]
+)
+def test_lists_stay_for_what_reads_them(line: str) -> None:
+    text = APT.replace(" && rm -rf /var/lib/apt/lists/*", "") + line
+    assert improved("Dockerfile", text, only=["BG001"]).text == text
+
+
+@pytest.mark.parametrize("line", ["RUN apt list --installed", "RUN sh -c true", "RUN make"])
+def test_what_neither_reads_lists_nor_installs_is_no_obstacle(line: str) -> None:
+    assert improved("Dockerfile", APT + line, only=["BG001"]).text != APT + line
