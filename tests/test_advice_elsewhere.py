@@ -123,3 +123,32 @@ def test_lists_stay_for_what_reads_them(line: str) -> None:
 @pytest.mark.parametrize("line", ["RUN apt list --installed", "RUN sh -c true", "RUN make"])
 def test_what_neither_reads_lists_nor_installs_is_no_obstacle(line: str) -> None:
     assert improved("Dockerfile", APT + line, only=["BG001"]).text != APT + line
+
+
+UNREAD = "FROM quay.io/jupyter/base-notebook:2024-10-07\nUSER root\n"  # it sets HOME=/home/jovyan
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN pip install --no-cache-dir a",
+        "RUN pip install a && pip cache purge",
+        "RUN pip install a && rm -rf ~/.cache/pip",
+        'RUN pip install a && rm -rf "${HOME}/.cache/pip"',
+        "RUN npm ci && npm cache clean --force",
+        "ENV PIP_NO_CACHE_DIR=1\nRUN pip install a",
+        "ENV PIP_NO_CACHE_DIR=1\nRUN --mount=type=cache,target=/root/.cache/pip pip install a",
+        "RUN --mount=type=cache,target=/root/.cache/pip pip install --no-cache-dir a",
+        "RUN --mount=type=cache,target=/root/.cache/pip pip install a && rm -rf ~/.cache/pip/*",
+    ],
+)
+def test_an_unread_base_may_keep_the_cache_elsewhere(line: str) -> None:
+    assert improved("Dockerfile", UNREAD + line).text == UNREAD + line
+    assert improved("Dockerfile", PYTHON + line).text != PYTHON + line
+    assert improved("Dockerfile", f"{UNREAD}ENV HOME=/root\n{line}").text != f"{UNREAD}ENV HOME=/root\n{line}"
+
+
+def test_a_mount_alone_does_no_harm_on_an_unread_base() -> None:
+    assert "--mount=type=cache" in improved("Dockerfile", UNREAD + "RUN pip install a").text
+    given = UNREAD + "RUN pip install --no-cache-dir --cache-dir /tmp/c a"
+    assert "--no-cache-dir" not in improved("Dockerfile", given).text

@@ -61,6 +61,24 @@ def puts_inside(calls: Sequence[Call], directories: Sequence[str]) -> Iterator[s
                 yield f"{name} leads into the cache"
 
 
+def moved(step: Step, tool: Tool, calls: Sequence[Call], *, purged: bool = False) -> str:
+    """Return why what keeps a cache out of the image has to stay: an unread base may have set another place for it."""
+    if tool.name in {"apt", "apk"} or step.state.complete:
+        return ""
+    for call in calls:
+        told = _told(step) or call.origins.keys() & (_CACHES | {"npm_config_cache", "XDG_CACHE_HOME"})
+        given = any(word.startswith(_CACHE_OPTIONS) for word in call.words)
+        value = call.env.get(tool.variable) if tool.variable else ""
+        off = purged or any(word in tool.flags for word in call.words) or (value and tool.is_off(value))
+        if off and not told and not given:
+            return "its base, whose configuration is not known here, may set HOME, and so another place for the cache"
+    return ""
+
+
+def _told(step: Step) -> bool:
+    return "HOME" in step.state.env
+
+
 def _leads(text: str, directories: Sequence[str]) -> bool:
     path = posixpath.normpath(text[text.find("/") :]) if "/" in text else ""
     return any(f"{path}/".startswith(f"{directory}/") for directory in directories)

@@ -44,6 +44,8 @@ def removal(look: Look, step: Step, tool: Tool) -> tuple[Edit, ...]:
     None where a step that calls the tool has no mount, or may have none: what it downloads would stay in the image.
     """
     name = tool.variable
+    if not step.state.complete and "HOME" not in step.state.env:
+        return ()  # an unread base may set HOME, and so another place for the cache
     origin = step.state.env.get(name)
     line = step.instruction.start_line if step.instruction.name == "ENV" else 0
     if not line and origin:
