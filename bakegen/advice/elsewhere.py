@@ -34,7 +34,8 @@ def needs(look: Look, step: Step, tool: Tool, directories: Sequence[str]) -> Ite
             yield f"an image built on this one looks into {directory}"
     # `pip cache` fails where there is nothing in it, in some versions even when it shall purge
     asks = re.compile(rf"\b{tool.name}[\d.]*\s+cache\s+(?!clean|prune|clear)\w")
-    for other in look.steps:
+    telling = look.once("telling", tool.name, lambda: [s for s in look.steps if _tells(s.instruction.text, asks)])
+    for other in telling:
         text = other.instruction.text
         if other is not step and asks.search(text):
             yield f"line {other.instruction.start_line} asks for what {tool.name} has in its cache"
@@ -42,6 +43,10 @@ def needs(look: Look, step: Step, tool: Tool, directories: Sequence[str]) -> Ite
             yield f"line {other.instruction.start_line} may install from the cache of an earlier step"
         if tool.name == "npm" and other is not step and _runs_npx(step) and "npx" in text:
             yield f"line {other.instruction.start_line} may run what npx has left in the cache"
+
+
+def _tells(text: str, asks: re.Pattern[str]) -> bool:
+    return bool("npx" in text or asks.search(text) or _OFFLINE.search(text))
 
 
 def _runs_npx(step: Step) -> bool:
