@@ -72,6 +72,9 @@ class ExactTree(DiskTree):
 def read_manifest(path: Path, limit: int) -> bytes:
     """Return the first ``limit`` bytes of the manifest; what keeps it from being read is a ManifestError or FilesError."""
     try:
+        if path.is_fifo():  # a read of it would wait for ever
+            what = "this is a pipe, not a file"
+            raise ManifestError(Problem(what, Where(str(path)), next="write it to a file, and name that"))
         with path.open("rb") as file:
             return file.read(limit)
     except (FileNotFoundError, ValueError):  # ValueError: a name that no file can have

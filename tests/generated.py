@@ -55,8 +55,13 @@ RUN apt-get install -y git
 ```
 
 What an edit takes for granted: a package index gives the same files again under the same names; a cache mount may be empty
-at any time, and no step needs more of it than it fetches itself; the step runs as root. Paths that differ afterwards: the
-caches themselves, and for apt `/etc/apt/apt.conf.d/docker-clean` and `keep-cache`.
+at any time, and no step needs more of it than it fetches itself; the step runs as root; a wheel that one step compiles fits the
+others whose mount has the same id. What differs afterwards: the caches themselves, and directories that held nothing else; for
+apt `/etc/apt/apt.conf.d/docker-clean` and `keep-cache`; a variable that BG012 removes.
+
+No edit is made where what is in a cache, or the directory, may be needed: another step or image looks into it, copies something
+there, or installs offline. What keeps a cache out of the image stays where the base is none of the well-known ones and may have
+moved HOME.
 """
 
 

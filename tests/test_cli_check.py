@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -184,3 +185,21 @@ def test_a_family_that_is_generated_has_nothing_to_check(here: Path, capsys: pyt
     code, out, err = output(capsys)
     assert (code, out) == (0, "")
     assert "no hand-written Dockerfile" in err
+
+
+def test_a_name_says_nothing_to_a_terminal(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tree(here, {"a\nb\x1b[31m/Dockerfile": FOUND})
+    code, out, _ = output(capsys, ".")
+    assert (code, len(out.splitlines()), out.startswith("a\\nb\\x1b[31m/Dockerfile:2:5  BG004")) == (1, 2, True)
+
+
+def test_a_name_that_is_no_utf8(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = os.fsdecode(b"\xff.Dockerfile")
+    try:
+        (here / name).write_text(FOUND)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    code, out, _ = output(capsys, ".", "--format", "sarif")
+    (result,) = json.loads(out)["runs"][0]["results"]
+    assert (code, result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]) == (1, "%FF.Dockerfile")
+    assert output(capsys, ".")[1].startswith("\\udcff.Dockerfile:2:5")

@@ -332,3 +332,9 @@ def test_nothing_is_left_of_the_second_names(tmp_path: Path) -> None:
     write(tmp_path, {"a": OURS + "2"})
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert files.MARK in (tmp_path / "a").read_text()
+
+
+def test_a_pipe_is_no_manifest(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "bakegen.yaml")  # a read of it would never end
+    with pytest.raises(ManifestError, match="this is a pipe, not a file"):
+        read_manifest(tmp_path / "bakegen.yaml", 10)

@@ -68,10 +68,14 @@ def _matches(
 ) -> list[tuple[Draft, str, Where]]:
     """Return images with references that may be theirs, and where those stand; none where two images are called alike."""
     found = []
+    counts = Counter(names.plain(called[id(draft)]) for draft in nameless)
     for draft in nameless:
-        rivals = [other for other in nameless if names.same(called[id(other)], called[id(draft)])]
         for tag, (item, path) in wanted.items():
-            if len(rivals) == 1 and path != draft.dockerfile and _alike(called[id(draft)], tag):
+            if (
+                counts[names.plain(called[id(draft)])] == 1
+                and path != draft.dockerfile
+                and _alike(called[id(draft)], tag)
+            ):
                 found.append((draft, tag, Where(path, item.line)))
     return found
 

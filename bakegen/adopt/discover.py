@@ -112,7 +112,7 @@ def _obstacle(path: str, tree: Tree) -> Problem | None:
     if kind == "special file":
         return Problem("left alone: it is no file", Where(path))
     if kind == "file" and unnameable(path):
-        tip = "rename it: letters in Unicode's form NFC, no control characters, no backslash"
+        tip = "rename it: letters in Unicode's form NFC, no control characters, no backslash, no blanks at an end"
         return Problem("left alone: bake cannot find a file of this name", Where(shown(path)), next=tip)
     return None
 

@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from bakegen.groups import RESERVED
 from bakegen.refs import ImageRef
@@ -48,6 +49,7 @@ def of_reference(reference: str, *, with_tag: bool = False) -> str:
     return valid(f"{ref.repository}-{ref.tag}" if with_tag and ref.tag and ref.tag != "latest" else ref.repository)
 
 
+@cache
 def of_tag(tag: str) -> tuple[str, str]:
     """Return the names that an image with this tag may have, the shorter one first."""
     return of_reference(tag), of_reference(tag, with_tag=True)
@@ -55,10 +57,12 @@ def of_tag(tag: str) -> tuple[str, str]:
 
 def same(one: str, other: str) -> bool:
     """Return whether two names differ in no more than case, separators, and numbers for order at the front."""
-    return _plain(one) == _plain(other)
+    return plain(one) == plain(other)
 
 
-def _plain(name: str) -> str:
+@cache  # thousands of images are asked for the names of the same few
+def plain(name: str) -> str:
+    """Return a name without case, separators, and a number for order at the front."""
     return re.sub(r"[^a-z0-9]", "", re.sub(r"^\d+[-_. ]+", "", name.lower()))
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
 
+from bakegen.advice.elsewhere import needs, puts_inside
 from bakegen.advice.look import Call, Look
 from bakegen.advice.state import Step, plain_shell
 from bakegen.advice.tools import Tool
-from bakegen.advice.touch import relation
-from bakegen.dockerfile.bash_words import ShellWord
 
 #: What changes the wheels that are compiled: a cache may hold one that was compiled otherwise.
 _COMPILES = re.compile(
@@ -62,6 +60,8 @@ def _doubts(look: Look, step: Step, tool: Tool, calls: Sequence[Call], directori
     ):
         yield "uv is told to link to its cache, which would be gone"
     yield from _others(look, step, directories)
+    yield from puts_inside(calls, directories)
+    yield from needs(look, step, tool, directories)
     if tool.keeps:
         yield from _needed_later(look, step, tool)
 
@@ -106,44 +106,16 @@ def _compiled(calls: Sequence[Call]) -> Iterator[str]:
 
 
 def _others(look: Look, step: Step, directories: Sequence[str]) -> Iterator[str]:
-    """Yield who else needs what lies in a directory: mounts of the step, other instructions."""
+    """Yield which other mounts of the step meet a directory."""
     for flag in look.mounts(step):
         for directory in directories:
             holds = flag.kind == "cache" and _within(directory, flag.target)
             if flag.target and not holds and (_within(flag.target, directory) or _within(directory, flag.target)):
                 yield f"another mount is at {flag.target}"
-    for directory in directories:
-        for other in look.once("mentions", directory, partial(_mentioning, look, directory)):
-            if other is not step:
-                yield f"line {other.instruction.start_line} looks into {directory}"
 
 
 def _within(path: str, directory: str) -> bool:
     return f"{path}/".startswith(f"{directory}/")
-
-
-def _mentioning(look: Look, directory: str) -> tuple[Step, ...]:
-    return tuple(step for step in look.steps if _mentions(step, directory))
-
-
-def _mentions(step: Step, directory: str) -> bool:
-    instruction = step.instruction
-    if instruction.name == "VOLUME":
-        return any(_within(directory, path.rstrip("/")) or _within(path, directory) for path in instruction.values)
-    if instruction.name in {"COPY", "ADD"} and any(flag.startswith("--from=") for flag in instruction.flags):
-        words = [ShellWord(path, 0, 0, (path,), glob="*" in path) for path in instruction.values[:-1]]
-        return any(relation(word, directory, {}, "/") for word in words if word.raw != "/")
-    if any(f"source={directory}" in flag or f"src={directory}" in flag for flag in instruction.flags):
-        return True
-    if step.script is None:
-        return False
-    env = step.variables
-    return any(
-        relation(word, directory, env, None) in {"self", "within"}
-        for command in step.script.commands
-        if command.name not in {"rm", "rmdir"}
-        for word in command.words[1:]
-    )
 
 
 def _needed_later(look: Look, step: Step, tool: Tool) -> Iterator[str]:

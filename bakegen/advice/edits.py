@@ -90,6 +90,8 @@ class Editor:
         """
         if first.path or last.path or not {first.before, last.after} <= {"", "&&", ";"}:
             return None
+        if "$?" in script.text[last.end :]:
+            return None  # the exit code that is asked for would be that of another command
         stretch = _stretch(script, first, last)
         if stretch is None:
             return None

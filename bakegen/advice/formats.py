@@ -17,7 +17,13 @@ _DOCS = "https://github.com/bakegen/bakegen/blob/main/docs/rules.md"
 
 def text(findings: Sequence[Finding], shown: Callable[[str], str] = str) -> str:
     """Return two lines a finding: where and what; why and what to do. ``shown`` turns a path into the one to print."""
-    return "\n".join(f"{shown(f.path)}:{f.line}:{f.column}  {f.rule} {f.what}\n    {f.why}; {f.fix}" for f in findings)
+    pairs = ((f"{shown(f.path)}:{f.line}:{f.column}  {f.rule} {f.what}", f"    {f.why}; {f.fix}") for f in findings)
+    return "\n".join(_line(line) for pair in pairs for line in pair)
+
+
+def _line(value: str) -> str:
+    """Return a text as one line, what a terminal would act on as escapes: names and commands are others' texts."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
 
 
 def as_json(findings: Sequence[Finding]) -> dict[str, object]:
@@ -95,5 +101,12 @@ def _result(finding: Finding, index: int) -> dict[str, object]:
         "ruleIndex": index,
         "level": "warning",
         "message": {"text": f"{finding.what}: {finding.why}; {finding.fix}"},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": quote(finding.path)}, "region": region}}],
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": quote(finding.path, errors="surrogateescape")},
+                    "region": region,
+                }
+            }
+        ],
     }

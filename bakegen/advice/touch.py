@@ -45,6 +45,9 @@ def touches(step: Step, directory: str) -> Iterator[Touch]:
             found = relation(word, directory, env, here)
             if found in {"self", "within"} or (found and (removes or _walks(command))):
                 yield Touch(command, word, found, removes)
+        for redirect in command.redirects:
+            if redirect.target and (found := relation(redirect.target, directory, env, here)) in {"self", "within"}:
+                yield Touch(command, redirect.target, found, removes=False)
 
 
 def _walks(command: ShellCommand) -> bool:

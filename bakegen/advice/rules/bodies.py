@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from bakegen.advice.edits import Range, neighbours
@@ -105,6 +106,15 @@ def purges(step: Step, tool: Tool) -> Iterator[ShellCommand]:
             words[0] = command.name
             if tool.purges(words) or (words[1:2] == ["-m"] and tool.purges(words[2:] or [""])):
                 yield command
+
+
+def purged(step: Step, tool: Tool) -> bool:
+    """Return whether a step empties a tool's cache wherever that is: by the tool's own command, or in the user's home."""
+    return any(purges(step, tool)) or any(
+        command.name == "rm" and re.search(r"(^|\s|\")(~|\$\{?HOME)", word.raw)
+        for command in (step.script.commands if step.script else ())
+        for word in command.words[1:]
+    )
 
 
 def _why(touch: Touch, directory: str) -> str:

@@ -187,4 +187,5 @@ def without_update(look: Look, rule: Rule) -> Iterator[Finding]:
         if reliant(look, step):
             calls = [call for call in look.calls(step) if call.tool.name == "apt"]
             span = look.place(step, calls[0].command) if calls else look.at(step.instruction)
-            yield look.finding(rule, span, "apt installs without an update in the same step")
+            what = "apt installs" if calls else "package lists are read"
+            yield look.finding(rule, span, f"{what} without an update in the same step")

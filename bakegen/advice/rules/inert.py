@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bakegen.advice.certain import doubt
+from bakegen.advice.elsewhere import moved
 from bakegen.advice.look import Call, Look, MountFlag, Rule
 from bakegen.advice.model import Finding
-from bakegen.advice.rules.bodies import Body, Refused, purges
+from bakegen.advice.rules.bodies import Body, Refused, purged, purges
 from bakegen.advice.rules.missing import looks_like
 from bakegen.advice.rules.packages import CLEAN, KEEP, installs, own_doubts
 from bakegen.advice.rules.variables import removal
@@ -62,7 +63,7 @@ def turned_off(look: Look, rule: Rule) -> Iterator[Finding]:
 
 def _flagged(look: Look, rule: Rule, held: Held, words: list[str]) -> Finding:
     step, call = held.step, held.call
-    reason = doubt(look, step, call.tool, [call], [held.path])
+    reason = doubt(look, step, call.tool, [call], [held.path]) or moved(step, call.tool, [call])
     edits: list[Edit] = []
     if not reason:
         body = Body(look, step)
@@ -132,6 +133,9 @@ def _kept(look: Look, rule: Rule, step: Step, tool: Tool, held: dict[str, str]) 
     """Return the fix for people, and the edits that take out what empties the caches of a tool."""
     body = Body(look, step)
     try:
+        calls = [call for call in look.calls(step) if call.tool is tool]
+        if purged(step, tool) and (reason := moved(step, tool, calls, purged=True)):
+            raise Refused(reason)  # noqa: TRY301 - said in one place
         body.drop_purges(tool)
         for path in held:
             body.drop_removals(path)

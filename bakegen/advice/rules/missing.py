@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from bakegen.advice.certain import doubt
+from bakegen.advice.elsewhere import moved
 from bakegen.advice.ids import mount
 from bakegen.advice.look import Call, Look, Rule
 from bakegen.advice.model import Finding
-from bakegen.advice.rules.bodies import Body, Refused
+from bakegen.advice.rules.bodies import Body, Refused, purged
 from bakegen.advice.rules.packages import apt_doubt, apt_head, installs, own_doubts
 from bakegen.advice.state import Step
 from bakegen.advice.tools import APT, Places, Tool
@@ -93,6 +94,7 @@ def _edits(look: Look, step: Step, calls: Sequence[Call], mounts: Sequence[Mount
     """Return the edits that put mounts in and take out what works against them; Refused where they are not certain."""
     tool, targets = calls[0].tool, [each.target for each in mounts]
     reason = doubt(look, step, tool, calls, targets) or still_off(step, calls)
+    reason = reason or moved(step, tool, calls, purged=purged(step, tool))
     if reason:
         raise Refused(reason)
     body = Body(look, step)

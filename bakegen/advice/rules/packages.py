@@ -11,6 +11,7 @@ from bakegen.advice.model import Surroundings
 from bakegen.advice.state import Step
 from bakegen.advice.tools import APT, ARCHIVES, LISTS
 from bakegen.advice.touch import touches
+from bakegen.dockerfile.bash import ShellCommand
 from bakegen.dockerfile.parser import DockerfileError, parse
 from bakegen.dockerfile.script import SHELLS
 
@@ -18,7 +19,13 @@ CLEAN = "rm -f /etc/apt/apt.conf.d/docker-clean"
 KEEP = "echo 'Binary::apt::APT::Keep-Downloaded-Packages \"true\";' > /etc/apt/apt.conf.d/keep-cache"
 _SURE_PATHS = frozenset({(), ("group",), ("subshell",)})
 _ELSEWHERE = re.compile(r"\b(Root)?Dir(::|=)")
-_READS = frozenset({"apt-cache", "apt-file", "aptitude"})
+_READS = frozenset({"apt-cache", "apt-file", "aptitude", "apt-rdepends", "gdebi", "mk-build-deps", "tasksel", "nala"})
+#: verbs of apt that read the package lists and are no installation
+_READING = frozenset(
+    {"source", "download", "satisfy", "show", "search", "policy", "depends", "rdepends", "changelog", "showsrc"}
+)
+#: what may install packages with apt, after an update of its own
+_INSTALLERS = frozenset({"gdebi", "mk-build-deps", "tasksel", "nala", "rosdep", "playwright"})
 
 
 def apt_doubt(look: Look, step: Step) -> str:
@@ -30,6 +37,10 @@ def _doubts(look: Look, step: Step) -> Iterator[str]:
     yield from own_doubts(step)
     yield from _needed(look, step)
     if apt_head(look, step):
+        for other in look.runs:
+            later = other.instruction.start_line > step.instruction.start_line and step.stage in other.chain
+            if later and not _mounted(look, other) and (name := _may_install(other)):
+                yield f"`{name}` in line {other.instruction.start_line} may install, and rely on docker-clean"
         yield from _left_behind(look)
 
 
@@ -64,8 +75,19 @@ def _left_behind(look: Look) -> Iterator[str]:
     """Yield which image built on this one would keep its packages once docker-clean is gone."""
     for text in look.around.children:
         child = parsed(text)
-        if child is not None and any(installs(child, step) and not _mounted(child, step) for step in child.runs):
+        if child is not None and any(
+            (installs(child, step) or _may_install(step)) and not _mounted(child, step) for step in child.runs
+        ):
             yield "an image built on this one installs without a mount, and relies on docker-clean"
+
+
+def _may_install(step: Step) -> str:
+    """Return a command of a step that may install packages with apt without its name, "" if there is none."""
+    for command in step.script.commands if step.script else ():
+        shell = command.name in SHELLS and not any(re.fullmatch(r"-[a-z]*c", word.raw) for word in command.words)
+        if shell or command.name.endswith(".sh") or command.name in _INSTALLERS:
+            return command.words[0].raw
+    return ""
 
 
 def _mounted(look: Look, step: Step) -> bool:
@@ -88,7 +110,7 @@ def parsed(text: str) -> Look | None:
 def reliant(look: Look, step: Step) -> bool:
     """Return whether a step needs package lists that it has not fetched itself."""
     updated = False
-    reads = [c for c in (step.script.commands if step.script else ()) if c.name in _READS]
+    reads = [c for c in (step.script.commands if step.script else ()) if _reads(c)]
     calls = [call for call in look.calls(step) if call.tool is APT]
     for call in calls:
         if "update" in call.words:
@@ -96,6 +118,12 @@ def reliant(look: Look, step: Step) -> bool:
         elif not updated:
             return True
     return bool(reads) and not updated
+
+
+def _reads(command: ShellCommand) -> bool:
+    """Return whether a command, no installation, reads the package lists."""
+    plain = {word.raw for word in command.words[1:]}
+    return command.name in _READS or (command.name in {"apt", "apt-get"} and bool(_READING & plain))
 
 
 def relies_on_lists(text: str) -> bool:

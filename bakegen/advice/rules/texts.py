@@ -22,7 +22,8 @@ MISSING: dict[str, Rule] = {
             (
                 "Packages and lists are kept in two mounts; `docker-clean`, which empties the first, is removed, and what empties "
                 "them at the end of the step goes. `/var/lib/apt` is never mounted whole: `extended_states` belongs to the image. "
-                "No edit is made where another step, or an image built on this one, installs without an update of its own."
+                "No edit is made where another step, or an image built on this one, installs without an update of its own, or "
+                "runs a script that may install: it relies on `docker-clean`."
             ),
         ),
         (
@@ -131,7 +132,8 @@ OFF = Rule(
     f"{_RUN}pip install --no-cache-dir requests\n",
     "Options of the command, and PIP_NO_CACHE_DIR or UV_NO_CACHE wherever they are set: in the step, in the file, in an image "
     "of the family that this one is built on. pip takes any value of PIP_NO_CACHE_DIR that is not empty for yes, 0 too. An ENV "
-    "is removed where every step that it reaches, in images built on this one too, has its mount.",
+    "is removed where every step that it reaches, in images built on this one too, has its mount, and where no script, ONBUILD or "
+    "other program may install without one. Containers then lack it, too: what is installed in one by hand keeps its downloads there.",
 )
 EMPTIED = Rule(
     "BG013",

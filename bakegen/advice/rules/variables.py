@@ -10,8 +10,32 @@ from bakegen.advice.rules.missing import looks_like
 from bakegen.advice.rules.packages import parsed
 from bakegen.advice.state import Step
 from bakegen.advice.tools import Tool
+from bakegen.dockerfile.bash import ShellCommand
 from bakegen.dockerfile.parser import Edit, Instruction
+from bakegen.dockerfile.script import SHELLS
 from bakegen.dockerfile.words import Word, shell_words
+
+#: programs that install with pip or uv, or run what a file of the project says
+_STARTERS = frozenset(
+    [
+        "make",
+        "eval",
+        "pipx",
+        "pipenv",
+        "pdm",
+        "hatch",
+        "tox",
+        "nox",
+        "pip-sync",
+        "conda",
+        "mamba",
+        "micromamba",
+        "rosdep",
+    ]
+)
+_PYTHON = re.compile(
+    r"(\S*/)?python[\d.]*\s+(-m\s+(build|pipx|piptools|tox|nox)\b|\S*(install|setup|bootstrap)\S*\.py)"
+)
 
 
 def removal(look: Look, step: Step, tool: Tool) -> tuple[Edit, ...]:
@@ -20,6 +44,8 @@ def removal(look: Look, step: Step, tool: Tool) -> tuple[Edit, ...]:
     None where a step that calls the tool has no mount, or may have none: what it downloads would stay in the image.
     """
     name = tool.variable
+    if not step.state.complete and "HOME" not in step.state.env:
+        return ()  # an unread base may set HOME, and so another place for the cache
     origin = step.state.env.get(name)
     line = step.instruction.start_line if step.instruction.name == "ENV" else 0
     if not line and origin:
@@ -40,6 +66,8 @@ def removal(look: Look, step: Step, tool: Tool) -> tuple[Edit, ...]:
 
 def _all_mounted(look: Look, tool: Tool) -> bool:
     """Return whether every step that calls a tool has a mount for its cache; a child's user and home are not known here."""
+    if any(_hidden_call(look, step, tool) for step in look.steps):
+        return False
     for step in look.runs:
         calls = [call for call in look.calls(step) if call.tool is tool]
         targets = [flag.target for flag in look.mounts(step) if flag.kind == "cache" and flag.target]
@@ -48,6 +76,31 @@ def _all_mounted(look: Look, tool: Tool) -> bool:
         if calls and not (held and paths) and not any(looks_like(tool, target) for target in targets):
             return False
     return True
+
+
+def _hidden_call(look: Look, step: Step, tool: Tool) -> bool:
+    """Return whether an instruction may start a tool where no mount is seen: later, or by way of another program."""
+    name = rf"\b{tool.name}[\d.]*['\",]*\s+(?:-\S+\s+)*['\"]?(install|download|wheel|sync|add|run)\b"
+    if step.instruction.name in {"ONBUILD", "CMD", "ENTRYPOINT"}:
+        return bool(re.search(name, step.instruction.text))
+    if step.script is None:
+        return False
+    known = {id(call.command) for call in look.calls(step) if call.tool is tool}
+    for command in step.script.commands:
+        raw = " ".join(word.raw for word in command.words)
+        if id(command) not in known and (_starts_others(command, raw) or re.search(name, raw)):
+            return True
+    return False
+
+
+def _starts_others(command: ShellCommand, raw: str) -> bool:
+    """Return whether nobody knows what a command starts, or it is known to install with pip or uv itself."""
+    if command.name in {".", "source"}:
+        return not raw.endswith("activate")
+    if command.name in SHELLS:
+        return not any(re.fullmatch(r"-[a-z]*c", word.raw) for word in command.words)
+    script = command.name.endswith(".sh") or raw.startswith("./") or command.name in _STARTERS
+    return script or bool(_PYTHON.match(raw))
 
 
 def without(look: Look, instruction: Instruction, name: str) -> tuple[Edit, ...]:
