@@ -136,3 +136,30 @@ def test_a_variable_of_the_base_reaches_the_verdict(
         assert "PIP_NO_CACHE_DIR=1 is set by the base python:3.11-slim" in cache["reason"]
     finally:
         docker(engine, docker_env, "image", "rm", "--force", tag, "bakegen-test-banned/only:latest")
+
+
+FILLED = """
+version: 1
+family: filled
+bases: {python: "python:3.11-slim"}
+images:
+  only:
+    from: python
+    run:
+      - {command: "head -c 3000000 /dev/urandom > /kept/MARK", cache: [{id: filled, target: /kept}]}
+"""
+
+
+def test_a_mount_in_a_namespace_is_found_under_it(
+    tmp_path: Path, engine: lab.Engine, docker_env: dict[str, str]
+) -> None:
+    mark = f"x{time.time_ns()}"
+    root = write_project(tmp_path, FILLED.replace("MARK", mark))
+    base = engine.substitutions.get("python:3.11-slim", "python:3.11-slim")
+    words = ["build", f"--base=python={base}", "only", "--no-output", f"--set=only.args.BUILDKIT_CACHE_MOUNT_NS={mark}"]
+    done = bakegen(*words, cwd=root, env=docker_env)
+    assert done.returncode == 0, done.stderr
+    (cache,) = json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)["caches"]
+    assert cache["id"] == f"{mark}/filled"
+    assert cache["before"] == 0
+    assert cache["after"] >= 3_000_000

@@ -21,7 +21,7 @@ from bakegen.build.tracker import Tracker
 from bakegen.build.watch import Watch, record, result_of
 from bakegen.build.waves import lineages, union, waves
 from bakegen.engine.allow import check_access
-from bakegen.engine.bake import BakeRequest, bake, bake_print, override_file, parents
+from bakegen.engine.bake import BakeRequest, bake, bake_print, cache_namespaces, override_file, parents
 from bakegen.engine.client import docker_command
 from bakegen.engine.info import start_inspect
 from bakegen.errors import BuildFailed, Cancelled, Problem
@@ -167,7 +167,8 @@ def _run(work: _Work, started: datetime) -> BuildResult:
     result = replace(result_of(snapshot, directory, outcome, work.digests), warnings=tuple(tracker.warnings))
     ran = any(image.cached < image.steps for image in result.images)
     cpus = work.facts.cpus(work.builder, ran=ran) if work.facts else None
-    directory.result(record(result, started.isoformat(), work.request, work.parents, cpus))
+    told = record(result, started.isoformat(), work.request, work.parents, cpus)
+    directory.result({**told, "cache_namespaces": cache_namespaces(work.definition)})
     if work.facts:
         if ran:
             work.facts.ask_images(work.digests, work.parents)

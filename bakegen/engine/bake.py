@@ -26,6 +26,7 @@ Definition: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 #: The metadata file is read for digests; the provenance in it would be fetched for each target.
 _QUICK = {"BUILDX_METADATA_PROVENANCE": "disabled"}
+_NAMESPACE = "BUILDKIT_CACHE_MOUNT_NS"
 OUTPUT_FLAGS: Mapping[Output, tuple[str, ...]] = {"default": (), "none": (), "load": ("--load",), "push": ("--push",)}
 
 
@@ -113,6 +114,15 @@ def parents(definition: Definition) -> dict[str, tuple[str, ...]]:
         )
         for name, links in ((name, target.get("contexts") or {}) for name, target in definition.items())
     }
+
+
+def cache_namespaces(definition: Definition) -> dict[str, str]:
+    """Return the namespace of each target's cache mounts, of those that have one: BuildKit puts it before their ids.
+
+    Rule: https://docs.docker.com/build/building/variables/, BUILDKIT_CACHE_MOUNT_NS.
+    """
+    found = {name: (target.get("args") or {}).get(_NAMESPACE) for name, target in definition.items()}
+    return {name: str(value) for name, value in found.items() if value}
 
 
 def output_types(target: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bakegen.report.find import EVENTS, read_result, statuses
 from bakegen.report.model import RunFacts
 from bakegen.trace.fold import trace
-from bakegen.trace.model import Trace
+from bakegen.trace.model import Step, Trace
 from bakegen.verdicts.model import MountUsage
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read(directory: Path) -> Record:
     missing: list[str] = []
     result = read_result(directory)
     facts = _facts(directory, result, missing)
-    steps = _trace(directory, missing)
+    steps = _namespaced(_trace(directory, missing), result.get("cache_namespaces"))
     before, after = _caches(directory, missing)
     if not steps.steps and not missing:
         missing.append("no step is recorded")
@@ -93,6 +93,20 @@ def _trace(directory: Path, missing: list[str]) -> Trace:
         missing.append(f"events.ndjson cannot be read ({error.strerror}): nothing is known of the steps")
         return Trace((), (), 0.0, 0.0)
     return found
+
+
+def _namespaced(found: Trace, namespaces: object) -> Trace:
+    """Return a trace whose cache mounts have the ids that the engine lists them under: behind their namespace."""
+    known = namespaces if isinstance(namespaces, dict) else {}
+    return replace(found, steps=tuple(_named(step, known) for step in found.steps)) if known else found
+
+
+def _named(step: Step, namespaces: Mapping[object, object]) -> Step:
+    spaces = [space for image in step.images if isinstance(space := namespaces.get(image), str)]
+    if not spaces or not step.caches:
+        return step
+    caches = (replace(use, id=f"{spaces[0]}/{(use.id or use.target).lstrip('/')}") for use in step.caches)
+    return replace(step, caches=tuple(caches))
 
 
 def _caches(directory: Path, missing: list[str]) -> tuple[tuple[MountUsage, ...] | None, tuple[MountUsage, ...] | None]:
