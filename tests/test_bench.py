@@ -442,43 +442,66 @@ def test_a_baseline_installs_the_torch_of_its_copy(tmp_path: Path) -> None:
         assert "torch==2.1.2" not in text
 
 
-def test_results_survive_their_file_and_take_in_further_scenarios() -> None:
+def test_results_survive_their_file_and_take_in_further_rounds_and_sides() -> None:
     first = replace(
         results(plain=(Sample(10.0, Downloads(5, 1), 4), None), bakegen=(Sample(5.0), Sample(6.0, doubt="gone"))),
         errors={("cold", "plain"): "round 2: no"},
         warnings=(("unchanged", "w"),),
         command="bakegen bench cpu --rounds 2 --scenario cold --scenario unchanged --scenario torch-bump --baseline plain",
+        stopped=True,
     )
     again = read(json.dumps(as_json(first)), "f")
     assert as_json(again) == as_json(first)
     assert markdown(again) == markdown(first)
     later = replace(
         first,
+        sides=("phase1", "bakegen"),
         choices=(Choice("one-source", "a line"), Choice("unchanged", "again")),
-        samples={("one-source", "bakegen"): (Sample(1.0), None), ("unchanged", "bakegen"): (Sample(2.0), Sample(2.0))},
-        errors={},
-        warnings=(),
-        command="bakegen bench cpu --rounds 2 --scenario one-source --scenario unchanged --baseline plain",
-        stopped=True,
+        samples={
+            ("one-source", "bakegen"): (Sample(1.0), None),
+            ("one-source", "phase1"): (None, None),
+            ("unchanged", "bakegen"): (Sample(2.0), None),
+            ("unchanged", "phase1"): (Sample(3.0), None),
+        },
+        errors={("unchanged", "phase1"): "round 2: disk", ("cold", "plain"): "round 1: yes"},
+        warnings=(("one-source", "v"),),
+        command="bakegen bench cpu --rounds 1 --scenario one-source --scenario unchanged --baseline phase1",
+        stopped=False,
     )
     both = merged(again, later)
     assert [choice.scenario for choice in both.choices] == ["cold", "unchanged", "one-source", "torch-bump"]
+    assert both.sides == ("plain", "phase1", "bakegen")
     assert both.samples["cold", "plain"] == first.samples["cold", "plain"]
-    assert both.samples["unchanged", "bakegen"] == (Sample(2.0), Sample(2.0))
-    assert ("unchanged", "plain") not in both.samples
-    assert (both.errors, both.warnings, both.stopped) == (first.errors, (), True)
-    assert both.command == (
-        "bakegen bench cpu --rounds 2 --scenario cold --scenario unchanged --scenario one-source --scenario torch-bump"
-        " --baseline plain"
+    assert both.samples["cold", "phase1"] == (None, None)
+    assert [s and s.seconds for s in both.samples["unchanged", "bakegen"]] == [0.5, 0.6, 2.0, None]
+    assert [s and s.seconds for s in both.samples["unchanged", "phase1"]] == [None, None, 3.0, None]
+    assert both.samples["one-source", "bakegen"] == (Sample(1.0),), "a round that was not begun leaves no place"
+    assert both.errors == {("cold", "plain"): "round 2: no; round 1: yes", ("unchanged", "phase1"): "round 2: disk"}
+    assert (both.warnings, both.stopped) == ((("unchanged", "w"), ("one-source", "v")), False)
+    assert both.command == f"{first.command} && {later.command}"
+    assert merged(both, later).command == both.command
+    told = as_json(both)["scenarios"]
+    assert told["one-source"]["of_plain_cold"] == 0.1
+    assert told["unchanged"]["ratios"]["phase1"]["pairs"] == 1, "a pair is of one round"
+    assert as_json(read(json.dumps(as_json(both)), "f")) == as_json(both)
+
+
+def test_rounds_of_different_origin_do_not_stand_in_one_file() -> None:
+    old = replace(
+        results(plain=(Sample(10.0),)), command="bakegen bench cpu --rounds 2 --baseline plain && bakegen bench cpu"
     )
-    assert as_json(both)["scenarios"]["one-source"]["of_plain_cold"] == 0.1
-    nothing = replace(later, samples={("unchanged", "bakegen"): (None, None)})
-    assert merged(again, nothing).samples["unchanged", "bakegen"] == again.samples["unchanged", "bakegen"]
-    check_same(again, {"cores": 2}, later.command, "f")
-    check_same(replace(again, machine={"memory": 25_276_502_016}), {"memory": 25_276_498_000}, later.command, "f")
-    for machine_, command_ in (({"cores": 4}, later.command), ({"cores": 2}, later.command.replace("cpu", "gpu"))):
+    more = replace(old, samples={}, sides=(), command="bakegen bench cpu --rounds 9 --scenario cold --baseline FILE")
+    check_same(old, more, "f")
+    check_same(replace(old, machine={"memory": 25_276_502_016}), replace(more, machine={"memory": 25_276_498_000}), "f")
+    check_same(old, replace(more, choices=(Choice("one-source", "a line"),)), "f")
+    for other in (
+        replace(more, machine={"cores": 4}),
+        replace(more, command=more.command.replace("cpu", "gpu")),
+        replace(more, choices=(Choice("unchanged", "a line in another file"),)),
+        replace(more, choices=(Choice("torch-bump", "2.1.2 -> 2.1.1"),)),
+    ):
         with pytest.raises(UsageError, match="f has results of another"):
-            check_same(again, machine_, command_, "f")
+            check_same(old, other, "f")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,8 +76,9 @@ def bench(
     choices = choose(ground, wanted.scenarios or SCENARIOS)
     info = gather(docker, os.environ)
     _check(info, wanted)
+    nothing = Results(machine(info), command(wanted), (), choices, {})
     if earlier:
-        check_same(earlier.results, machine(info), command(wanted), earlier.path)
+        check_same(earlier.results, nothing, earlier.path)
     for choice in choices:
         tell(f"{choice.scenario}: {f'not applicable: {choice.why_not}' if choice.why_not else choice.text}")
     with stop_wishes() as wish, tempfile.TemporaryDirectory(prefix="bakegen-bench-") as scratch:
@@ -88,15 +89,13 @@ def bench(
             sides = _sides(project, wanted, common, Path(scratch))
             todo = Bench(room, sides, choices, references(plan, names, wanted.bases), wanted.rounds, tell)
             todo.run()
-    found = Results(
-        machine(info),
-        command(wanted),
-        tuple(side.name for side in sides),
-        choices,
-        {key: tuple(found) for key, found in todo.samples.items()},
-        todo.errors,
-        tuple(todo.warnings),
-        todo.stopped,
+    found = replace(
+        nothing,
+        sides=tuple(side.name for side in sides),
+        samples={key: tuple(found) for key, found in todo.samples.items()},
+        errors=todo.errors,
+        warnings=tuple(todo.warnings),
+        stopped=todo.stopped,
     )
     return merged(earlier.results, found) if earlier else found
 

@@ -1,14 +1,15 @@
 """Results as the JSON of `benchmarks/results`, back from it, and two of them as one. Pure.
 
-A family takes hours to measure; so a file takes in one scenario after the other, as long as machine and command are equal.
+A family takes hours and much disk to measure; so a file takes in scenario after scenario, round after round, and side after
+side, as long as machine, family and values are equal.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -18,7 +19,9 @@ from bakegen.bench.statistics import Ratio, ratio, spread
 from bakegen.errors import Problem, UsageError
 
 SCHEMA = 1
-_SCENARIO = re.compile(r" --scenario \S+")
+#: What may differ between commands whose rounds stand in one file.
+_PART = re.compile(r" --(?:scenario|rounds|baseline) \S+")
+_AND = " && "
 _ROUNDS = TypeAdapter(dict[str, tuple[Sample | None, ...]])
 
 
@@ -60,7 +63,8 @@ def as_json(results: Results) -> dict[str, Any]:
 
     ``<side>_wheel_bytes`` and ``_deb_bytes`` are the most that any round fetched, ``_wheels`` the number of files;
     ``_wheel_bytes_exact`` is false where not all sizes were told. ``ratios`` holds null where none is told, and why.
-    ``<side>_s`` is null for a round that failed or does not count; ``rounds`` has all that is known of each.
+    ``complete`` is whether the last command ran to its end.
+    ``<side>_s`` is null for a round that failed, does not count, or was run without that side; ``rounds`` has all that is known of each.
     """
     scenarios = {choice.scenario: _scenario(results, choice) for choice in results.choices}
     head = {"schema": SCHEMA, "machine": dict(results.machine), "command": results.command}
@@ -73,7 +77,7 @@ def _scenario(results: Results, choice: Choice) -> dict[str, Any]:
         return {"not_applicable": choice.why_not}
     entry: dict[str, Any] = {"edit": choice.text}
     for side in results.sides:
-        entry |= _side(results, choice, side)
+        entry |= _side(results, name, side)
     others = (side for side in results.sides if side != OURS)
     entry["ratios"] = {side: _ratio(found) for side in others if (found := ratio_of(results, name, side))}
     if (share := of_cold(results, name)) is not None:
@@ -85,9 +89,8 @@ def _scenario(results: Results, choice: Choice) -> dict[str, Any]:
     return entry
 
 
-def _side(results: Results, choice: Choice, side: str) -> dict[str, Any]:
-    name = choice.scenario
-    times = seconds(results, name, side)[: choice.rounds]  # the rounds for which the scenario has nothing new are none
+def _side(results: Results, name: str, side: str) -> dict[str, Any]:
+    times = seconds(results, name, side)
     entry: dict[str, Any] = {f"{side}_s": [None if s is None else round(s, 3) for s in times]}
     if found := samples_of(results, name, side):
         most = max(found, key=lambda sample: sample.downloads.wheel_bytes).downloads
@@ -136,10 +139,7 @@ def _results(found: Mapping[str, Any], entries: Mapping[str, Any]) -> Results:
     for name, entry in entries.items():
         rounds = _ROUNDS.validate_python(entry.get("rounds", {}))
         samples |= {(name, side): of_side for side, of_side in rounds.items()}
-        told = max((len(entry[f"{side}_s"]) for side in rounds), default=0)
-        choices.append(
-            Choice(name, entry.get("edit", ""), rounds=told or None, why_not=entry.get("not_applicable", ""))
-        )
+        choices.append(Choice(name, entry.get("edit", ""), why_not=entry.get("not_applicable", "")))
     return Results(
         dict(found["machine"]),
         str(found["command"]),
@@ -152,12 +152,19 @@ def _results(found: Mapping[str, Any], entries: Mapping[str, Any]) -> Results:
     )
 
 
-def check_same(old: Results, machine: Mapping[str, object], command: str, path: str) -> None:
-    """Raise UsageError unless results of this machine and command can stand beside the old ones."""
-    for what, was, now in (
-        ("machine", _about(old.machine), _about(machine)),
-        ("command", _SCENARIO.sub("", old.command), _SCENARIO.sub("", command)),
-    ):
+def check_same(old: Results, new: Results, path: str) -> None:
+    """Raise UsageError unless rounds of ``new`` can stand beside the old ones: same machine, command, and edits.
+
+    ``new`` needs no samples. Scenarios, sides and the number of rounds may differ.
+    """
+    edits = {choice.scenario: choice.text or choice.why_not for choice in old.choices}
+    changed = (c for c in new.choices if edits.get(c.scenario, c.text or c.why_not) != (c.text or c.why_not))
+    pairs = [
+        ("machine", _about(old.machine), _about(new.machine)),
+        ("command", _whole(old.command), _whole(new.command)),
+        *((f"edit in {choice.scenario}", edits[choice.scenario], choice.text or choice.why_not) for choice in changed),
+    ]
+    for what, was, now in pairs:
         if was != now:
             raise UsageError(
                 Problem(
@@ -168,6 +175,11 @@ def check_same(old: Results, machine: Mapping[str, object], command: str, path: 
             )
 
 
+def _whole(command: str) -> str:
+    """Return a command, or several that filled one file, without what may differ between them."""
+    return _AND.join(dict.fromkeys(_PART.sub("", one) for one in command.split(_AND)))
+
+
 def _about(machine: Mapping[str, object]) -> dict[str, object]:
     """Return a machine with its memory in GB: what the system takes for itself differs a little from start to start."""
     memory = machine.get("memory")
@@ -175,34 +187,43 @@ def _about(machine: Mapping[str, object]) -> dict[str, object]:
 
 
 def merged(old: Results, new: Results) -> Results:
-    """Return the old results with the scenarios of the new ones in place of their own; a scenario not run stays."""
-    known = {choice.scenario for choice in old.choices}
-    ran = {c.scenario for c in new.choices if c.why_not or c.scenario not in known or _has_run(new, c.scenario)}
-    kept, added = _only(old, known - ran), _only(new, ran)
-    choices = sorted((*kept.choices, *added.choices), key=lambda choice: SCENARIOS.index(choice.scenario))
-    words = "".join(f" --scenario {choice.scenario}" for choice in choices) if len(choices) < len(SCENARIOS) else ""
-    first, mark, rest = _SCENARIO.sub("", new.command).partition(" --baseline ")
-    return replace(
-        new,
-        command=first + words + mark + rest,
-        choices=tuple(choices),
-        samples={**kept.samples, **added.samples},
-        errors={**kept.errors, **added.errors},
-        warnings=kept.warnings + added.warnings,
-        stopped=new.stopped or (old.stopped and bool(kept.choices)),
+    """Return the old results and after their rounds those of the new ones; a side that was not run has None there."""
+    found = {choice.scenario: choice for choice in (*old.choices, *new.choices)}
+    sides = tuple(sorted(dict.fromkeys((*old.sides, *new.sides)), key=lambda side: side == OURS))  # bakegen comes last
+    samples: dict[tuple[str, str], tuple[Sample | None, ...]] = {}
+    for scenario in found:
+        first, then = _rounds(old, scenario), _rounds(new, scenario)
+        for key in ((scenario, side) for side in sides):
+            was, now = old.samples.get(key, ()), new.samples.get(key, ())
+            samples[key] = _padded(was, first) + _padded(now, then)
+    commands = dict.fromkeys((*old.command.split(_AND), new.command))
+    return Results(
+        machine=new.machine,
+        command=_AND.join(filter(None, commands)),
+        sides=sides,
+        choices=tuple(sorted(found.values(), key=lambda choice: SCENARIOS.index(choice.scenario))),
+        samples=samples,
+        errors={key: "; ".join(_texts(key, old, new)) for key in (*old.errors, *new.errors)},
+        warnings=old.warnings + new.warnings,
+        stopped=new.stopped,
     )
 
 
-def _only(results: Results, scenarios: set[str]) -> Results:
-    return replace(
-        results,
-        choices=tuple(choice for choice in results.choices if choice.scenario in scenarios),
-        samples={key: found for key, found in results.samples.items() if key[0] in scenarios},
-        errors={key: found for key, found in results.errors.items() if key[0] in scenarios},
-        warnings=tuple(warning for warning in results.warnings if warning[0] in scenarios),
-    )
+def _rounds(results: Results, scenario: str) -> int:
+    """Return how many rounds of a scenario were begun."""
+    begun = [
+        number
+        for (name, side), samples in results.samples.items()
+        if name == scenario
+        for number, sample in enumerate(samples, 1)
+        if sample is not None or (name, side) in results.errors
+    ]
+    return max(begun, default=0)
 
 
-def _has_run(results: Results, scenario: str) -> bool:
-    keys = [(scenario, side) for side in results.sides]
-    return any(any(results.samples.get(key, ())) or key in results.errors for key in keys)
+def _padded(samples: tuple[Sample | None, ...], rounds: int) -> tuple[Sample | None, ...]:
+    return (samples + (None,) * rounds)[:rounds]
+
+
+def _texts(key: tuple[str, str], *results: Results) -> Iterator[str]:
+    return (found.errors[key] for found in results if key in found.errors)

@@ -43,7 +43,7 @@ class Bench:
         jobs = list(self._jobs())
         for choice in self.choices:
             for side in self.sides:
-                self.samples[choice.scenario, side.name] = [None] * self.rounds
+                self.samples[choice.scenario, side.name] = [None] * min(self.rounds, choice.rounds or self.rounds)
         begun = time.perf_counter()
         try:
             for position, (number, choice, side) in enumerate(jobs):

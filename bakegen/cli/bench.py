@@ -37,7 +37,7 @@ _SCENARIOS = (
 )
 @click.option("--rounds", type=click.IntRange(1, 1000), default=3, show_default=True, help="How often to measure each.")
 @click.option(
-    "--json", "json_file", metavar="FILE", help="Write the results as JSON; what FILE has of other scenarios stays."
+    "--json", "json_file", metavar="FILE", help="Write the results as JSON, after the rounds that FILE has already."
 )
 @click.option("--markdown", "markdown_file", metavar="FILE", help="Write the results as a Markdown table.")
 @click.option("--base", "bases", multiple=True, metavar="NAME=REF", help="Build on REF instead of the base NAME.")
@@ -65,7 +65,7 @@ def verb(
     bakegen bench cpu
     bakegen bench cpu --scenario one-source --baseline plain --rounds 5
     bakegen bench --json bench.json --markdown bench.md
-    bakegen bench --scenario cold --json bench.json
+    bakegen bench --rounds 1 --baseline plain --json bench.json
     """
     from bakegen.bench.bench import PACKAGE, Earlier, Wanted, bench
     from bakegen.bench.record import as_json, read
