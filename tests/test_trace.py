@@ -328,6 +328,27 @@ def test_critical_path_names_what_was_waited_for() -> None:
     assert kinds(found) == {"other": 7.5, "export": 1.0}
 
 
+def test_what_a_later_bake_exports_waited_for_the_earlier_one() -> None:
+    """Its inputs were done long before; what held it up is what the first bake was still busy with."""
+    lines = [
+        mark("a", "b", "c", bake="1-first", parents={"a": [], "b": ["a"], "c": ["a"]}),
+        *ran("d1", "[a 1/1] RUN a", 1, 2),
+        *ran("d2", "[b 1/1] RUN b", 2, 3, inputs=["d1"]),
+        *ran("d3", "[c 1/1] RUN c", 2, 4, inputs=["d1"]),
+        *ran("d4", "[c] exporting to image", 4, 9),
+        mark("b", "a", parents={"a": [], "b": ["a"]}),
+        *ran("d5", "[internal] load local bake definitions", 9.5, 9.5),
+        *ran("d6", "[b] exporting to image", 10, 12),
+    ]
+    path = critical_path(trace(lines))
+    assert [(link.step.title, link.step.images, link.waited) for link in path] == [
+        ("RUN a", ("a",), 0.0),
+        ("RUN c", ("c",), 0.0),
+        ("exporting to image", ("c",), 0.0),
+        ("exporting to image", ("b",), 1.0),
+    ]
+
+
 def test_critical_path_crosses_bakes() -> None:
     """A second bake cannot start before the first has ended, though no input says so."""
     lines = [

@@ -53,7 +53,8 @@ def trace(lines: Iterable[bytes]) -> Trace:
     starts = [step.intervals[0][0] for step in steps if step.intervals]
     ends = [step.intervals[-1][1] for step in steps if step.intervals]
     errors = {step.key: _error(groups[step.key]) for step in steps if step.failed}
-    return Trace(tuple(lineage), tuple(steps), min(starts, default=0.0), max(ends, default=0.0), errors)
+    began = tuple(sorted(bake.since for bake in run if bake.since))
+    return Trace(tuple(lineage), tuple(steps), min(starts, default=0.0), max(ends, default=0.0), errors, began)
 
 
 def _groups(run: Sequence[Bake], lineage: Mapping[str, frozenset[str]]) -> dict[str, _Group]:

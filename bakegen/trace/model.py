@@ -89,7 +89,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One run. Steps are in the order in which they first started, those that never did last."""
+    """One run. Steps are in the order in which they first started, those that never did last.
+
+    ``bakes`` is when each bake began: a later one begins when the one before it has ended.
+    """
 
     images: tuple[str, ...]
     steps: tuple[Step, ...]
@@ -97,6 +100,7 @@ class Trace:
     ended: float
     #: why steps failed, by key
     errors: Mapping[str, str] = field(default_factory=dict)
+    bakes: tuple[float, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -26,7 +26,8 @@ def critical_path(trace: Trace) -> tuple[Link, ...]:
 
     Each is preceded by that of its inputs that ended last. A step without inputs, such as the base, is preceded by what
     ended last before it for the same image or for the bake as a whole: BuildKit has no edge from the Dockerfile that is
-    read to what stands in it, nor from one bake to the next.
+    read to what stands in it, nor from one bake to the next. A step whose inputs were done in an earlier bake waited for all
+    of that bake: it is preceded by what ended last there.
 
     The times of all links, with what each ``waited``, add up to the run's. A step that waits although its inputs are
     done waits for the engine: for a core, a lock on a cache mount, a layer to be unpacked. buildx sets the clock of each
@@ -39,7 +40,8 @@ def critical_path(trace: Trace) -> tuple[Link, ...]:
         return ()
     stops = [max(ends, key=_order)]
     while ahead := _ahead(stops[-1], steps) or _before(stops[-1], trace.steps):
-        stops.append(ahead)
+        bake = max((began for began in trace.bakes if ahead.end < began <= stops[-1].start), default=None)
+        stops.append(ahead if bake is None else _last(trace.steps, bake))
     stops.reverse()
     since = [trace.began, *(stop.end for stop in stops)]
     return tuple(_link(stop, start) for stop, start in zip(stops, since, strict=False))
@@ -87,6 +89,12 @@ def _before(stop: _Stop, steps: Iterable[Step]) -> _Stop | None:
         if start < stop.start and end <= stop.start
     )
     return max(found, key=_order, default=None)
+
+
+def _last(steps: Iterable[Step], moment: float) -> _Stop:
+    """Return what ended last before a moment at which something had ended."""
+    found = (_Stop(step, *interval) for step in steps for interval in step.intervals if interval[1] < moment)
+    return max(found, key=_order)
 
 
 def _order(stop: _Stop) -> tuple[float, float, str]:
