@@ -12,6 +12,7 @@ from bakegen.advice import improved
 from bakegen.advice.rules import RULES
 from bakegen.cli import VERBS, app
 from bakegen.family.schema import json_schema
+from benchmarks import goals
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,6 +23,7 @@ def generated() -> dict[str, str]:
         "bakegen.schema.json": json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",
         "docs/cli.md": _cli(),
         "docs/rules.md": _rules(),
+        "benchmarks/results/reference-family.md": goals.page(goals.RESULTS.read_text(encoding="utf-8")),
     }
 
 

@@ -41,3 +41,17 @@ def test_every_shared_image_is_covered_by_what_goes_first() -> None:
     exported = ["asr", "vad", "mux"]
     covered = frozenset[str]().union(*(FAMILY[name] for name in first_exports(exported, FAMILY)))
     assert {"ml", "cuda"} <= covered
+
+
+@pytest.mark.parametrize(
+    ("new", "first"),
+    [
+        (["asr"], []),
+        (["asr", "vad"], []),
+        (["ml", "asr", "vad"], ["ml"]),
+        (["cuda", "ml", "asr", "vad", "mux"], ["cuda", "ml"]),
+    ],
+)
+def test_what_the_engine_has_is_not_unpacked_again(new: list[str], first: list[str]) -> None:
+    lineage = {name: line & frozenset(new) for name, line in FAMILY.items()}
+    assert first_exports(new, lineage) == frozenset(first)

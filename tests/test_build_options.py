@@ -20,13 +20,13 @@ registry: example.org/x
 bases: {{python: "{PINNED}"}}
 images:
   parent: {{from: python, pip: r.txt}}
-  child: {{from: parent, copy: r.txt}}
+  child: {{from: parent, copy: c.txt}}
 """
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return write_project(tmp_path, MANIFEST, {"r.txt": "six\n"})
+    return write_project(tmp_path, MANIFEST, {"r.txt": "six\n", "c.txt": ""})
 
 
 def ask(root: Path, *names: str, **words: object) -> BuildRequest:
@@ -69,9 +69,15 @@ def test_words_that_mean_nothing(root: Path, words: dict[str, tuple[str, ...]], 
         ask(root, "child", **words)
 
 
-def test_the_stamp_changes_with_every_file_and_word(root: Path) -> None:
-    stamp = ask(root, "child").stamp
-    assert ask(root, "child").stamp == stamp
-    assert ask(root, "child", output="none").stamp != stamp
+def test_stamps_change_with_every_file_and_word_and_with_the_parent(root: Path) -> None:
+    before = ask(root, "child").stamps
+    assert ask(root, "child").stamps == before
+    assert before.keys() == {"parent", "child"}
+    for other in (ask(root, "child", output="none").stamps, ask(root, "child", fresh=("parent",)).stamps):
+        assert all(other[name] != stamp for name, stamp in before.items())
+    (root / "c.txt").write_text("another line\n", encoding="utf-8")
+    edited = ask(root, "child").stamps
+    assert (edited["parent"] == before["parent"], edited["child"] == before["child"]) == (True, False)
     (root / "r.txt").write_text("six\nattrs\n", encoding="utf-8")
-    assert ask(root, "child").stamp != stamp
+    after = ask(root, "child").stamps
+    assert all(after[name] != stamp for name, stamp in edited.items()), "what is new in the parent is new in the child"

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping
 def first_exports(exported: Collection[str], lineage: Mapping[str, frozenset[str]]) -> frozenset[str]:
     """Return the images to export before the rest; none when no two exported images have an image in common.
 
-    ``lineage`` is each image's ancestors and itself, parents before children.
+    ``lineage`` is each image's ancestors and itself, parents before children, without what the engine has taken in already.
     """
     counted = Counter(name for image in exported for name in lineage[image])
     shared = [name for name in lineage if counted[name] > 1]

@@ -26,9 +26,9 @@ class BuildRequest:
     ``contexts`` and ``args`` set attributes of bake targets for this build alone: ``{target: {name: value}}``.
     ``allow`` grants access beyond ``root``, in the words of `docker buildx bake --allow`. ``definition`` is what
     `bake --print` would show under ``target`` for these targets and all that they are linked to; without it buildx is
-    asked, which costs 0.25 s. ``stamp`` names everything that goes into the build: a run whose stamp was built before will
-    find all in the cache, so it is exported in one bake. ``compression`` "auto" stores layers as zstd where the engine can, "keep" leaves the
-    bake file's word, which is gzip unless it says otherwise.
+    asked, which costs 0.25 s. ``stamps`` name everything that goes into an image: one that was exported under the same stamp
+    before brings the engine nothing new to unpack. ``compression`` "auto" stores layers as zstd where the engine can, "keep"
+    leaves the bake file's word, which is gzip unless it says otherwise.
     """
 
     targets: tuple[str, ...]
@@ -42,7 +42,7 @@ class BuildRequest:
     allow: tuple[str, ...] = ()
     definition: Definition | None = None
     compression: Compression = "auto"
-    stamp: str = ""
+    stamps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
         args={name: {"FRESH": epoch} for name in fresh if name in solved},
         definition=None if options.sets else {image.name: _definition(image, solved) for image in images},
     )
-    return replace(asked, stamp=_stamp(asked, images, root))
+    return replace(asked, stamps=_stamps(asked, images, plan.parents, root))
 
 
 def _solved(plan: Plan, names: Sequence[str], options: Options) -> set[str]:
@@ -79,14 +79,21 @@ def _solved(plan: Plan, names: Sequence[str], options: Options) -> set[str]:
     return {*names, *(above for name in names for above in graph.ancestors(name, parents))}
 
 
-def _stamp(asked: BuildRequest, images: Sequence[PlannedImage], root: Path) -> str:
-    """Return a name for all that goes into a build as far as a look at the files' sizes and times can tell."""
-    known = repr((asked.targets, asked.builder, asked.output, asked.sets, asked.contexts, asked.args, images))
-    digest = hashlib.sha256(known.encode())
-    for path in sorted({path for image in images for path in _inputs(image, root)}):
-        stat = path.stat() if path.exists() else None
-        digest.update(f"{path}\0{stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
-    return digest.hexdigest()
+def _stamps(
+    asked: BuildRequest, images: Sequence[PlannedImage], parents: Mapping[str, Sequence[str]], root: Path
+) -> dict[str, str]:
+    """Return a name for all that goes into each image, parents first, as far as a look at sizes and times of files tells."""
+    found: dict[str, str] = {}
+    for image in images:
+        of_image = (asked.contexts.get(image.name), asked.args.get(image.name), image)
+        above = [found.get(name) for name in parents[image.name]]
+        known = repr((asked.builder, asked.output, asked.sets, above, of_image))
+        digest = hashlib.sha256(known.encode())
+        for path in sorted(set(_inputs(image, root))):
+            stat = path.stat() if path.exists() else None
+            digest.update(f"{path}\0{stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
+        found[image.name] = digest.hexdigest()
+    return found
 
 
 def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:

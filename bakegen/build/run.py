@@ -55,7 +55,7 @@ class _Work:
     """What all bakes of one build have in common.
 
     ``lineage`` is each target's ancestors and itself. Of the ``exported`` targets those in ``first`` are exported before
-    the others; the others are built meanwhile all the same.
+    the others; the others are built meanwhile all the same. ``before`` are the stamps of what was exported earlier.
     """
 
     request: BuildRequest
@@ -72,6 +72,7 @@ class _Work:
     display: Display | None
     builder: Builder | None = None
     facts: Facts | None = None
+    before: Mapping[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
 
@@ -110,12 +111,15 @@ def build(  # noqa: PLR0913 - all but the request can be left out
         exported = exporting(request, definition, found)
         files = (*request.files, *extra)
         watch = Watch(_tracker(request, lineage, exported, world.clock()), directory)
-        unpacks = found is not None and found.holds_zstd and not (request.stamp and directory.has_built(request.stamp))
-        first = first_exports(exported, lineage) if unpacks else frozenset[str]()
+        before = directory.stamps()
+        there = {name for name, stamp in request.stamps.items() if before.get(name) == stamp}
+        new = {name: line - there for name, line in lineage.items()}
+        first = first_exports(exported - there, new) if found and found.holds_zstd else frozenset[str]()
         work = _Work(
             *(request, docker, definition, lineage, links, files, exported, first, watch, wish, world.clock, display),
             builder=found,
             facts=facts,
+            before=before,
         )
         return _run(work, world.today())
 
@@ -168,7 +172,11 @@ def _run(work: _Work, started: datetime) -> BuildResult:
     ran = any(image.cached < image.steps for image in result.images)
     cpus = work.facts.cpus(work.builder, ran=ran) if work.facts else None
     told = record(result, started.isoformat(), work.request, work.parents, cpus)
-    directory.result({**told, "cache_namespaces": cache_namespaces(work.definition)})
+    names = (
+        union(work.exported, work.lineage) if outcome == "built" else ()
+    )  # what these stand on is taken in with them
+    stamps = {**work.before, **{name: stamp for name, stamp in work.request.stamps.items() if name in names}}
+    directory.result({**told, "cache_namespaces": cache_namespaces(work.definition), "stamps": stamps})
     if work.facts:
         if ran:
             work.facts.ask_images(work.digests, work.parents)

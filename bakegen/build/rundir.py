@@ -123,13 +123,13 @@ class RunDirectory:
             part.replace(path)
         return path
 
-    def has_built(self, stamp: str) -> bool:
-        """Return whether the run before this one went well with the same stamp."""
+    def stamps(self) -> dict[str, str]:
+        """Return what the run before this one says of images that were exported: the stamp of each, by name."""
         before = [path for path in self.path.parent.iterdir() if _ID.fullmatch(path.name) and path != self.path]
-        with suppress(OSError, ValueError):
-            found = json.loads((max(before) / "result.json").read_bytes())
-            return bool(found.get("status") == "built" and found.get("stamp") == stamp)
-        return False
+        with suppress(OSError, ValueError, AttributeError):
+            found = json.loads((max(before) / "result.json").read_bytes()).get("stamps")
+            return dict(found) if isinstance(found, dict) else {}
+        return {}
 
     def result(self, payload: dict[str, Any]) -> Path:
         """Write result.json and return its path."""

@@ -88,7 +88,6 @@ def record(
         "started": started,
         "seconds": round(result.seconds, 3),
         "output": request.output,
-        "stamp": request.stamp,
         "cpus": cpus,
         "parents": {image.name: list(parents.get(image.name, ())) for image in result.images},
         "images": [image.as_json() for image in result.images],
