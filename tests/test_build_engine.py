@@ -127,6 +127,24 @@ def test_images_land_in_the_engine_tagged_runnable_and_as_zstd(family: Family, d
         assert layer_types(docker, reference)[-1].endswith("+zstd")
 
 
+def test_only_what_is_new_and_shared_is_exported_ahead(family: Family) -> None:
+    family.add("base", "RUN echo MARK > /base", tag=True)
+    family.add("asr", "RUN echo asr-MARK", parent="base", tag=True)
+    family.add("web", "RUN echo web-MARK", parent="base", tag=True)
+
+    def bakes(**stamps: str) -> list[str]:
+        done = build(family.request("base", "asr", "web", stamps=stamps))
+        marks = (
+            json.loads(line) for line in (done.directory / "events.ndjson").open() if line.startswith('{"bakegen"')
+        )
+        return [mark["bakegen"]["bake"] for mark in marks]
+
+    assert bakes(base="1", asr="1", web="1") == ["1-first", "1"]
+    assert bakes(base="1", asr="2", web="1") == ["1"]
+    assert bakes(base="1", asr="2", web="1") == ["1"], "a run without news forgets nothing"
+    assert bakes(base="2", asr="3", web="2") == ["1-first", "1"]
+
+
 def test_outputs(family: Family, docker: tuple[str, ...]) -> None:
     family.add("none", "RUN echo none-MARK", tag=True)
     family.add("load", "RUN echo load-MARK", tag=True)

@@ -16,6 +16,7 @@ from bakegen.report.fold import report
 from bakegen.report.markdown import escaped, markdown
 from bakegen.report.model import KINDS, Fetched, Report
 from bakegen.report.text import WIDTH, after_build, text
+from bakegen.report.words import shorten
 from bakegen.trace.model import Trace
 from tests.reports import BEGAN, FACTS, HOSTILE, STEPS, TRACE, hostile, sample, step
 
@@ -93,6 +94,13 @@ def test_text_fits_80_columns() -> None:
         lines = [*text(found).splitlines(), *after_build(found, "r.html")]
         assert all(len(line) <= WIDTH and line == line.rstrip() for line in lines)
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", "".join(lines))
+
+
+def test_long_names_keep_both_ends() -> None:
+    assert [shorten(name, 10) for name in ("short", "exactly-10", "asr-cuda121-py311", "asr-cuda121-py312")] == [
+        *("short", "exactly-10", "asr-...311", "asr-...312")
+    ]
+    assert shorten("name", 3) == "..."
 
 
 def test_after_build() -> None:

@@ -6,7 +6,18 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from bakegen.build.amounts import size
-from bakegen.report.words import NOT_MEASURED, amount, clip, difference, downloaded, growth, percent, plain, seconds
+from bakegen.report.words import (
+    NOT_MEASURED,
+    amount,
+    clip,
+    difference,
+    downloaded,
+    growth,
+    percent,
+    plain,
+    seconds,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -178,7 +189,7 @@ def _second(value: float | None) -> str:
 def _columns(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Return aligned columns, the first ``left`` of them to the left, figures to the right; the first is cut to fit."""
     room = WIDTH - sum(max(map(len, column)) + 2 for column in list(zip(*rows, strict=True))[1:])
-    rows = [(clip(row[0], room), *row[1:]) for row in rows]
+    rows = [(shorten(row[0], room), *row[1:]) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

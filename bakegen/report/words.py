@@ -62,6 +62,13 @@ def clip(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 3, 0)] + "..."
 
 
+def shorten(name: str, width: int) -> str:
+    """Return a name in at most ``width`` characters, cut in its middle: names of one kind often differ at their ends."""
+    name = plain(name)
+    half = max(width - 3, 0)
+    return name if len(name) <= width else f"{name[: half - half // 2]}...{name[len(name) - half // 2 :]}"
+
+
 def moment(text: str) -> str:
     """Return ISO 8601 in UTC as ``2026-11-23 19:30 UTC``, anything else as it is."""
     return f"{text[:10]} {text[11:16]} UTC" if _UTC.fullmatch(text) else clip(text, 40)
