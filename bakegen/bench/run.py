@@ -48,6 +48,7 @@ class Bench:
         try:
             for position, (number, choice, side) in enumerate(jobs):
                 started = time.perf_counter()
+                self.tell(f"{self._name(number, choice, side)}  begins")
                 sample = self._try(number, choice, side)
                 key = (choice.scenario, side.name)
                 self._took[key] = time.perf_counter() - started
@@ -212,10 +213,13 @@ class Bench:
     def _base(self, name: str) -> str:
         return self.room.base(name, self.bases[name])
 
+    def _name(self, number: int, choice: Choice, side: Side) -> str:
+        return f"round {number}/{self.rounds}  {choice.scenario:<18}  {side.name:<8}"
+
     def _line(self, number: int, choice: Choice, side: Side, sample: Sample, left: Sequence[Key]) -> str:
         """Return the line of one timed build, with an estimate of how long the rest takes."""
         told = [
-            f"round {number}/{self.rounds}  {choice.scenario:<18}  {side.name:<8}",
+            self._name(number, choice, side),
             f"{sample.seconds:7.1f} s" if not sample.error else " failed  ",
             f"{sample.cached}/{sample.runs} RUN cached" if sample.runs else "",
             f"about {clock(estimate(self._took, left))} left" if left else "",
