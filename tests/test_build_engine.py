@@ -134,9 +134,8 @@ def test_only_what_is_new_and_shared_is_exported_ahead(family: Family) -> None:
 
     def bakes(**stamps: str) -> list[str]:
         done = build(family.request("base", "asr", "web", stamps=stamps))
-        marks = (
-            json.loads(line) for line in (done.directory / "events.ndjson").open() if line.startswith('{"bakegen"')
-        )
+        lines = (done.directory / "events.ndjson").read_text(encoding="utf-8").splitlines()
+        marks = (json.loads(line) for line in lines if line.startswith('{"bakegen"'))
         return [mark["bakegen"]["bake"] for mark in marks]
 
     assert bakes(base="1", asr="1", web="1") == ["1-first", "1"]
