@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -359,6 +360,7 @@ class DroppingRoom(Room):
         """Begin empty."""
         super().__init__((), "x", Path())
         self.kept: dict[str, list[Record]] = {}
+        self.dropped: list[str] = []
 
     def records(self) -> list[Record]:
         """Return what is left."""
@@ -374,8 +376,13 @@ class DroppingRoom(Room):
         """Return none."""
         return []
 
-    def drop_tags(self, references: object) -> None:
-        """Drop nothing."""
+    def tags(self, side: str) -> list[str]:
+        """Return one."""
+        return [f"x/{side}/a:latest"]
+
+    def drop_tags(self, references: Iterable[str]) -> None:
+        """Take the side's word down."""
+        self.dropped += [reference.split("/")[1] for reference in references if reference.endswith(":latest")]
 
     def prune(self, ids: object) -> None:
         """Drop nothing."""
@@ -403,6 +410,31 @@ def test_only_what_has_caches_sees_a_new_wheel_before_it_is_timed() -> None:
     choice = Choice("light-requirement", "a wheel", new_wheel=True)
     Bench(room, list[Side](sides), (choice,), {"b": "debian"}, 1, lambda _: None).run()
     assert [side.built for side in sides] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "dropped"),
+    [
+        (("cold", "unchanged"), ["plain", "bakegen", "bakegen"]),  # the last side is left to the end of the bench
+        (("unchanged", "one-source"), ["bakegen"]),  # what the next round begins with stays
+    ],
+)
+def test_a_side_ends_its_scenarios_before_the_next_and_then_makes_room(
+    scenarios: tuple[str, ...], dropped: list[str]
+) -> None:
+    room, told, saved = DroppingRoom(), list[str](), list[int]()
+    sides: list[Side] = [LosingSide("plain", room, set()), LosingSide("bakegen", room, set())]
+    choices = tuple(Choice(name, "") for name in scenarios)
+    todo = Bench(room, sides, choices, {"b": "debian"}, 2, told.append)
+    todo.measured = lambda: saved.append(sum(sample is not None for found in todo.samples.values() for sample in found))
+    todo.run()
+    one, two = scenarios
+    assert [tuple(line.split()[1:4]) for line in told if line.endswith("begins")] == [
+        *(("1/2", one, "plain"), ("1/2", two, "plain"), ("1/2", one, "bakegen"), ("1/2", two, "bakegen")),
+        *(("2/2", one, "bakegen"), ("2/2", two, "bakegen"), ("2/2", one, "plain"), ("2/2", two, "plain")),
+    ]
+    assert saved == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert room.dropped == dropped
 
 
 @pytest.mark.parametrize(

@@ -55,16 +55,18 @@ class Earlier:
     results: Results
 
 
-def bench(
+def bench(  # noqa: PLR0913, PLR0917 - the last two can be left out
     project: Project,
     wanted: Wanted,
     docker: tuple[str, ...],
     tell: Callable[[str], None],
     earlier: Earlier | None = None,
+    save: Callable[[Results], None] = lambda _: None,
 ) -> Results:
     """Run the scenarios and return what was measured; ``tell`` gets a line for each thing that happens.
 
-    The project is copied; its own files, tags and caches are left alone. What is returned goes on from ``earlier``. Raises
+    The project is copied; its own files, tags and caches are left alone. What is returned goes on from ``earlier``; ``save``
+    gets all that is known after each build, so that nothing is lost with the process. Raises
     UsageError for words that name nothing, and for earlier results of another machine or command, EngineError when there
     is no engine that builds into its own image store, FilesError when a copy cannot be made.
     """
@@ -88,16 +90,22 @@ def bench(
         with _left_as_found(room, tell):
             sides = _sides(project, wanted, common, Path(scratch))
             todo = Bench(room, sides, choices, references(plan, names, wanted.bases), wanted.rounds, tell)
+
+            def found() -> Results:
+                new = replace(
+                    nothing,
+                    sides=tuple(side.name for side in sides),
+                    choices=choices,
+                    samples={key: tuple(samples) for key, samples in todo.samples.items()},
+                    errors=dict(todo.errors),
+                    warnings=tuple(todo.warnings),
+                    stopped=todo.stopped,
+                )
+                return merged(earlier.results, new) if earlier else new
+
+            todo.measured = lambda: save(replace(found(), stopped=True))
             todo.run()
-    found = replace(
-        nothing,
-        sides=tuple(side.name for side in sides),
-        samples={key: tuple(found) for key, found in todo.samples.items()},
-        errors=todo.errors,
-        warnings=tuple(todo.warnings),
-        stopped=todo.stopped,
-    )
-    return merged(earlier.results, found) if earlier else found
+    return found()
 
 
 def _check(info: EngineInfo, wanted: Wanted) -> None:

@@ -64,6 +64,11 @@ class Room:
         done = run((*self.docker, "image", "ls", "--quiet", "--no-trunc", *filters), timeout=_PATIENCE)
         return list(dict.fromkeys(done.stdout.decode().split()))
 
+    def tags(self, side: str) -> list[str]:
+        """Return the references of the images that a side has made."""
+        words = ("image", "ls", "--filter", f"reference={self.id}/{side}/*", "--format", "{{.Repository}}:{{.Tag}}")
+        return run((*self.docker, *words), timeout=_PATIENCE).stdout.decode().split()
+
     def drop_images(self, *, dangling: bool = False) -> None:
         """Remove them."""
         if found := self.images(dangling=dangling):

@@ -1,9 +1,9 @@
-"""The rounds of a bench: every scenario, every side in turn, each edit undone before the next."""
+"""The rounds of a bench: the sides in turn, each through every scenario, each edit undone before the next."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bakegen.bench.downloads import downloads, mount_sizes, mounted, read_output
@@ -20,7 +20,10 @@ _PAUSE = 2.0  # seconds until a record that is not listed is looked for again
 
 @dataclass(slots=True)
 class Bench:
-    """One bench. ``bases`` are the references that stand-ins are made of; ``tell`` shows a line on the way."""
+    """One bench. ``bases`` are the references that stand-ins are made of; ``tell`` shows a line on the way.
+
+    ``measured`` is called when there is a sample more.
+    """
 
     room: Room
     sides: Sequence[Side]
@@ -28,6 +31,7 @@ class Bench:
     bases: Mapping[str, str]
     rounds: int
     tell: Callable[[str], None]
+    measured: Callable[[], None] = lambda: None
     samples: dict[Key, list[Sample | None]] = field(default_factory=dict)
     errors: dict[Key, str] = field(default_factory=dict)
     warnings: list[tuple[str, str]] = field(default_factory=list)
@@ -55,22 +59,32 @@ class Bench:
                 self.samples[key][number - 1] = None if sample.error else sample
                 if sample.error:
                     self.errors.setdefault(key, f"round {number}: {sample.error}")
-                self.tell(
-                    self._line(number, choice, side, sample, [(c.scenario, s.name) for _, c, s in jobs[position + 1 :]])
-                )
+                left = jobs[position + 1 :]
+                self.tell(self._line(number, choice, side, sample, [(c.scenario, s.name) for _, c, s in left]))
+                self.measured()
+                self._make_room(side, left)
         except (Cancelled, KeyboardInterrupt):
             self.stopped = True
         self.tell(f"{'stopped after' if self.stopped else 'measured in'} {clock(time.perf_counter() - begun)}")
 
-    def _jobs(self) -> list[tuple[int, Choice, Side]]:
-        """Return what is timed, in order; the side that goes first changes from round to round."""
-        found = []
+    def _jobs(self) -> Iterator[tuple[int, Choice, Side]]:
+        """Yield what is timed, in order; the side that goes first changes from round to round.
+
+        A side goes through all scenarios before the next begins: its builds follow one another as those of a person do,
+        with what they leave in the system's page cache, and the disk holds one side at a time.
+        """
         for number in range(1, self.rounds + 1):
             shift = (number - 1) % len(self.sides)
-            for choice in self.choices:
-                if not choice.why_not and number <= (choice.rounds or number):
-                    found += [(number, choice, side) for side in (*self.sides[shift:], *self.sides[:shift])]
-        return found
+            for side in (*self.sides[shift:], *self.sides[:shift]):
+                for choice in self.choices:
+                    if not choice.why_not and number <= (choice.rounds or number):
+                        yield number, choice, side
+
+    def _make_room(self, side: Side, left: Sequence[tuple[int, Choice, Side]]) -> None:
+        """Remove what a side has built, once nothing more or `cold` comes next for it: then it is of no more use."""
+        coming = next((choice.scenario for _, choice, other in left if other is side), "cold")
+        if coming == "cold" and left:
+            self._forget(side)
 
     def _try(self, number: int, choice: Choice, side: Side) -> Sample:
         """Do one job; once something was measured, what goes wrong with the engine or a file costs no more than the job.
@@ -203,12 +217,17 @@ class Bench:
 
     def _renew(self, side: Side) -> None:
         """Give a side bases and a cache namespace that nothing was built on, and drop what it had before."""
-        if old := self._states.pop(side.name, None):
-            self.room.drop_tags(old.bases.values())
-            self.room.drop_cache(_words(old))
+        self._forget(side)
         self._states[side.name] = State(self.room.word(), {name: self._base(name) for name in self.bases})
         self._kept[side.name] = frozenset()
         self._dirty.add(side.name)
+
+    def _forget(self, side: Side) -> None:
+        """Drop all that a side has in the engine."""
+        if old := self._states.pop(side.name, None):
+            self.room.drop_tags([*old.bases.values(), *self.room.tags(side.name)])
+            self.room.drop_images(dangling=True)
+            self.room.drop_cache(_words(old))
 
     def _base(self, name: str) -> str:
         return self.room.base(name, self.bases[name])

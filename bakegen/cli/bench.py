@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bakegen.cli.common import manifest_option
+
+if TYPE_CHECKING:
+    from bakegen.bench.model import Results
 
 # as in bench/model.py, whose import is left to the verb
 _SCENARIOS = (
@@ -83,14 +87,18 @@ def verb(
     text = _text(json_file) if json_file else ""
     earlier = Earlier(json_file, read(text, json_file)) if json_file and text else None
     wanted = Wanted(package=package or PACKAGE, **words)  # type: ignore[arg-type]  # click has checked the types
-    results = bench(load(manifest), wanted, docker_command(), lambda line: click.echo(line, err=True), earlier)
+
+    def save(results: Results) -> None:
+        if json_file:
+            _write(json_file, to_json(as_json(results)) + "\n")
+        if markdown_file:
+            _write(markdown_file, markdown(results))
+
+    results = bench(load(manifest), wanted, docker_command(), lambda line: click.echo(line, err=True), earlier, save)
     click.echo(columns(rows(results)))
     for note in notes(results):
         click.echo(note)
-    if json_file:
-        _write(json_file, to_json(as_json(results)) + "\n")
-    if markdown_file:
-        _write(markdown_file, markdown(results))
+    save(results)
     if results.stopped:
         raise Cancelled("stopped; the figures are those of the rounds before")
     if failed := sorted({scenario for scenario, side in results.errors if side == "bakegen"}):
