@@ -95,7 +95,6 @@ def bench(  # noqa: PLR0913, PLR0917 - the last two can be left out
                 new = replace(
                     nothing,
                     sides=tuple(side.name for side in sides),
-                    choices=choices,
                     samples={key: tuple(samples) for key, samples in todo.samples.items()},
                     errors=dict(todo.errors),
                     warnings=tuple(todo.warnings),

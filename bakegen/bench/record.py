@@ -63,8 +63,8 @@ def as_json(results: Results) -> dict[str, Any]:
 
     ``<side>_wheel_bytes`` and ``_deb_bytes`` are the most that any round fetched, ``_wheels`` the number of files;
     ``_wheel_bytes_exact`` is false where not all sizes were told. ``ratios`` holds null where none is told, and why.
-    ``complete`` is whether the last command ran to its end.
-    ``<side>_s`` is null for a round that failed, does not count, or was run without that side; ``rounds`` has all that is known of each.
+    ``<side>_s`` is null for a round that failed, does not count, or was run without that side; ``rounds`` has all that is
+    known of each. ``complete`` is whether the last command ran to its end.
     """
     scenarios = {choice.scenario: _scenario(results, choice) for choice in results.choices}
     head = {"schema": SCHEMA, "machine": dict(results.machine), "command": results.command}

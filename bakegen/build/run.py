@@ -172,9 +172,7 @@ def _run(work: _Work, started: datetime) -> BuildResult:
     ran = any(image.cached < image.steps for image in result.images)
     cpus = work.facts.cpus(work.builder, ran=ran) if work.facts else None
     told = record(result, started.isoformat(), work.request, work.parents, cpus)
-    names = (
-        union(work.exported, work.lineage) if outcome == "built" else ()
-    )  # what these stand on is taken in with them
+    names = union(work.exported, work.lineage) if outcome == "built" else ()  # parents are taken in with their children
     stamps = {**work.before, **{name: stamp for name, stamp in work.request.stamps.items() if name in names}}
     directory.result({**told, "cache_namespaces": cache_namespaces(work.definition), "stamps": stamps})
     if work.facts:
