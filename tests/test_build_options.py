@@ -81,3 +81,12 @@ def test_stamps_change_with_every_file_and_word_and_with_the_parent(root: Path) 
     (root / "r.txt").write_text("six\nattrs\n", encoding="utf-8")
     after = ask(root, "child").stamps
     assert all(after[name] != stamp for name, stamp in edited.items()), "what is new in the parent is new in the child"
+
+
+def test_arguments_need_no_question_to_buildx(root: Path) -> None:
+    asked = ask(root, "child", sets=("*.args.A=1=2", "par*.args.B=", "other.args.C=3"))
+    assert {name: target["args"] for name, target in (asked.definition or {}).items()} == {
+        "parent": {"A": "1=2", "B": ""},
+        "child": {"A": "1=2"},
+    }
+    assert ask(root, "child", sets=("*.args.A=1", "child.tags=x")).definition is None, "buildx knows best"

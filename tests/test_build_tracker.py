@@ -242,3 +242,19 @@ def test_amounts() -> None:
 )
 def test_size(number: float, text: str) -> None:
     assert size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "cached", "mounted"),
+    [
+        ("[base 1/2] RUN --mount=type=cache,target=/c make", False, True),
+        ("[base 1/2] RUN --mount=type=cache,target=/c make", True, False),
+        ("[base 1/2] RUN make", False, False),
+    ],
+)
+def test_whether_a_cache_was_mounted(name: str, *, cached: bool, mounted: bool) -> None:
+    made = tracker("base", "asr")
+    made.feed(Vertex("sha256:1", name), 0.0)
+    assert not made.mounted
+    made.feed(Vertex("sha256:1", name, started=1.0, completed=2.0, cached=cached), 0.0)
+    assert made.mounted is mounted

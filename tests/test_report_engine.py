@@ -97,6 +97,16 @@ def test_sizes_are_those_of_the_engine(tmp_path: Path, engine: lab.Engine, docke
             assert written <= sizes[name]["own"] <= written + 100_000
         assert told["stored"] == sizes["base"]["bytes"] + sizes["leaf"]["own"] + sizes["side"]["own"]
         assert "\nsizes: 3 images in " in done.stderr
+
+        again = bakegen("build", f"--base=python={base}", "base", "leaf", "side", cwd=root, env=docker_env)
+        assert "\nsizes: 3 images in " in again.stderr, "what is as it was is known without a question"
+        manifest = root / "bakegen.yaml"
+        manifest.write_text(manifest.read_text().replace("5000000", "6000000"))
+        bakegen("build", f"--base=python={base}", "base", "leaf", "side", cwd=root, env=docker_env)
+        edited = json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)
+        own = {image["name"]: image["size"]["own"] for image in edited["images"]}
+        assert own == {name: size["own"] for name, size in sizes.items()} | {"leaf": own["leaf"]}
+        assert 6_000_000 <= own["leaf"] <= 6_100_000
     finally:
         docker(engine, docker_env, "image", "rm", *tags)
 

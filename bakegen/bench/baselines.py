@@ -10,10 +10,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bakegen.build.options import arguments
 from bakegen.family.bake import LINK
 from bakegen.layers import AptLayer, InstallLayer, Layer, RunLayer
 from bakegen.plan import Plan, PlannedImage
@@ -83,8 +83,7 @@ def commands(plan: Plan, names: Sequence[str], setting: Setting, files: Mapping[
         for name, reference in _contexts(plan, image, setting):
             words += ["--build-context", f"{name}=docker-image://{reference}"]
         words += _linked(plan, image, setting)
-        arguments = dict(image.args) | _arguments(image.name, setting.sets)
-        for name, value in (arguments | {"BUILDKIT_CACHE_MOUNT_NS": setting.namespace}).items():
+        for name, value in (arguments(image, setting.sets) | {"BUILDKIT_CACHE_MOUNT_NS": setting.namespace}).items():
             words += ["--build-arg", f"{name}={value}"]
         for name, value in image.labels:
             words += ["--label", f"{name}={value}"]
@@ -122,18 +121,6 @@ def _contexts(plan: Plan, image: PlannedImage, setting: Setting) -> Iterator[tup
         yield from (
             (name, reference) for name, source in image.redirects if source == f"docker-image://{known.canonical}"
         )
-
-
-def _arguments(image: str, sets: Sequence[str]) -> dict[str, str]:
-    """Return the build arguments that ``--set TARGET.args.NAME=VALUE`` gives to an image."""
-    found = {}
-    for word in sets:
-        key, _, value = word.partition("=")
-        target, _, rest = key.partition(".")
-        kind, _, name = rest.partition(".")
-        if kind == "args" and fnmatchcase(image, target):
-            found[name] = value
-    return found
 
 
 def _flags(image: PlannedImage, style: str, layer: Layer) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ from bakegen.engine.images import layers, variables
 from bakegen.engine.info import engine_cpus
 
 if TYPE_CHECKING:
+    from bakegen.build.model import BuildResult
+    from bakegen.build.rundir import RunDirectory
     from bakegen.engine.du import CacheMountUsage
     from bakegen.engine.images import ImageLayer
     from bakegen.engine.info import Builder
@@ -63,7 +65,7 @@ class Facts:
     def caches(self, *, ran: bool, again: bool = True) -> str:
         """Return the text of caches.json.
 
-        Asks ``again``, for 0.3 s, if any step ``ran``; if none did, this run has changed nothing.
+        Asks ``again``, for 0.3 s, if any step with a cache mount ``ran``; if none did, this run has changed nothing.
         """
         before = after = _answer(self._before, MOMENT if ran else 0.0)
         if ran:
@@ -73,27 +75,49 @@ class Facts:
             after = _answer(asked, PATIENCE if again else 0.0)
         return json.dumps({"version": VERSION, "before": _entries(before), "after": _entries(after)}, indent=2) + "\n"
 
-    def ask_images(self, digests: Mapping[str, str], parents: Mapping[str, Sequence[str]]) -> None:
-        """Ask for the layers of the images that the engine has taken in, while the cache mounts are counted.
+    def keep(
+        self,
+        directory: RunDirectory,
+        result: BuildResult,
+        parents: Mapping[str, Sequence[str]],
+        sizes: Mapping[str, Any],
+        *,
+        mounted: bool,
+    ) -> None:
+        """Write caches.json and images.json of a run that is over; ``mounted`` is whether a step with a cache mount ran.
 
-        Variables that come from a base are those of the lowest images.
+        ``sizes`` are what images.json said before of images that are made of the same now; found in the cache as well, they
+        are not asked for again.
         """
-        if digests:
-            lowest = {
-                name: digest for name, digest in digests.items() if not digests.keys() & set(parents.get(name, ()))
-            }
-            self._images, self._variables = Future(), Future()
-            _start(
-                (self._images, lambda: layers(self._docker, digests, patience=PATIENCE)),
-                (self._variables, lambda: variables(self._docker, lowest, patience=PATIENCE)),
-            )
+        known = {i.name: sizes[i.name] for i in result.images if i.status == "cached" and i.name in sizes}
+        if any(image.cached < image.steps for image in result.images):
+            asked = {image.name: image.digest for image in result.images if image.digest and image.name not in known}
+            self.ask_images(asked, parents, mounted=mounted)
+        directory.text("caches.json", self.caches(ran=mounted, again=result.outcome != "cancelled"))
+        directory.text("images.json", self.images(result.seconds, known))
 
-    def images(self, seconds: float) -> str:
-        """Return the text of images.json after a build of so many seconds; null where nobody asked, or it took too long."""
+    def ask_images(self, digests: Mapping[str, str], parents: Mapping[str, Sequence[str]], *, mounted: bool) -> None:
+        """Ask for the layers of images that the engine has taken in, while the cache mounts are counted.
+
+        Variables that come from a base are those of the lowest images; they matter where a cache was ``mounted``.
+        """
+        lowest = {name: digest for name, digest in digests.items() if not digests.keys() & set(parents.get(name, ()))}
+        if digests:
+            self._images = Future()
+            _start((self._images, lambda: layers(self._docker, digests, patience=PATIENCE)))
+        if lowest and mounted:
+            self._variables = Future()
+            _start((self._variables, lambda: variables(self._docker, lowest, patience=PATIENCE)))
+
+    def images(self, seconds: float, known: Mapping[str, Any]) -> str:
+        """Return the text of images.json after a build of so many seconds; null where nobody asked, or it took too long.
+
+        ``known`` are the entries of images that are as they were before.
+        """
         found = _answer(self._images, max(MOMENT, SHARE * seconds)) if self._images else None
         told = {name: [[layer.mark, layer.size] for layer in held] for name, held in (found or {}).items()}
         held = _answer(self._variables, MOMENT) if told and self._variables else None
-        return json.dumps({"version": VERSION, "images": told or None, "variables": held}) + "\n"
+        return json.dumps({"version": VERSION, "images": {**known, **told} or None, "variables": held}) + "\n"
 
 
 def _untouched(docker: Sequence[str], builder: str | None) -> tuple[CacheMountUsage, ...]:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from bakegen.render.bake import attributes, context, contexts, dockerfile_in_con
 Parents = Literal["build", "registry"]
 #: Keys that `--set` of buildx 0.29 takes and loses (docker/buildx, bake/bake.go).
 _BROKEN_SETS = ("network", "no-cache-filter", "ulimits")
+_ARGUMENT = re.compile(r"([^.=]+)\.args\.([^=]+)=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
         allow=options.allow,
         contexts={name: values for name, values in overrides.items() if values},
         args={name: {"FRESH": epoch} for name in fresh if name in solved},
-        definition=None if options.sets else {image.name: _definition(image, solved) for image in images},
+        definition=_definitions(images, solved, options.sets),
     )
     return replace(asked, stamps=_stamps(asked, images, plan.parents, root))
 
@@ -105,8 +107,26 @@ def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:
             yield from path.rglob("*") if path.is_dir() else (path,)
 
 
+def _definitions(
+    images: Sequence[PlannedImage], solved: set[str], sets: Sequence[str]
+) -> Mapping[str, Mapping[str, Any]] | None:
+    """Return what ``bake --print`` shows of images, as far as a build needs it; None where ``--set`` leaves it to buildx."""
+    if not all(_ARGUMENT.match(word) for word in sets):
+        return None
+    return {image.name: {**_definition(image, solved), "args": arguments(image, sets)} for image in images}
+
+
+def arguments(image: PlannedImage, sets: Sequence[str]) -> dict[str, str]:
+    """Return the build arguments of an image, with those that ``--set TARGET.args.NAME=VALUE`` gives it."""
+    found = dict(image.args)
+    for word in sets:
+        match_ = _ARGUMENT.match(word)
+        if match_ and fnmatchcase(image.name, match_[1]):
+            found[match_[2]] = word[match_.end() :]
+    return found
+
+
 def _definition(image: PlannedImage, solved: set[str]) -> Mapping[str, Any]:
-    """Return what ``bake --print`` shows of an image, as far as a build needs it."""
     linked = {
         key: value
         for key, value in contexts(image).items()

@@ -55,7 +55,8 @@ class _Work:
     """What all bakes of one build have in common.
 
     ``lineage`` is each target's ancestors and itself. Of the ``exported`` targets those in ``first`` are exported before
-    the others; the others are built meanwhile all the same. ``before`` are the stamps of what was exported earlier.
+    the others; the others are built meanwhile all the same. ``before`` are the stamps of what was exported earlier,
+    ``sizes`` the layers of those among them whose stamp is the same now.
     """
 
     request: BuildRequest
@@ -73,6 +74,7 @@ class _Work:
     builder: Builder | None = None
     facts: Facts | None = None
     before: Mapping[str, str] = field(default_factory=dict)
+    sizes: Mapping[str, object] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
 
@@ -111,7 +113,7 @@ def build(  # noqa: PLR0913 - all but the request can be left out
         exported = exporting(request, definition, found)
         files = (*request.files, *extra)
         watch = Watch(_tracker(request, lineage, exported, world.clock()), directory)
-        before = directory.stamps()
+        before = directory.earlier("result.json", "stamps")
         there = {name for name, stamp in request.stamps.items() if before.get(name) == stamp}
         new = {name: line - there for name, line in lineage.items()}
         first = first_exports(exported - there, new) if found and found.holds_zstd else frozenset[str]()
@@ -120,6 +122,7 @@ def build(  # noqa: PLR0913 - all but the request can be left out
             builder=found,
             facts=facts,
             before=before,
+            sizes={name: held for name, held in directory.earlier("images.json", "images").items() if name in there},
         )
         return _run(work, world.today())
 
@@ -176,10 +179,7 @@ def _run(work: _Work, started: datetime) -> BuildResult:
     stamps = {**work.before, **{name: stamp for name, stamp in work.request.stamps.items() if name in names}}
     directory.result({**told, "cache_namespaces": cache_namespaces(work.definition), "stamps": stamps})
     if work.facts:
-        if ran:
-            work.facts.ask_images(work.digests, work.parents)
-        directory.text("caches.json", work.facts.caches(ran=ran, again=outcome != "cancelled"))
-        directory.text("images.json", work.facts.images(result.seconds))
+        work.facts.keep(directory, result, work.parents, work.sizes, mounted=tracker.mounted)
     if error:
         raise error
     return result

@@ -5,6 +5,7 @@
 - ``override.json``: the extra bake file of the run, so that the bake can be repeated by hand
 - ``result.json``: the outcome; ``status`` is "running" until there is one
 - ``caches.json``: what the builder's cache mounts held before and after, null where nobody knows (see ``facts``)
+- ``images.json``: the layers of the images that the engine has taken in, and variables that choose a cache
 """
 
 from __future__ import annotations
@@ -123,11 +124,11 @@ class RunDirectory:
             part.replace(path)
         return path
 
-    def stamps(self) -> dict[str, str]:
-        """Return what the run before this one says of images that were exported: the stamp of each, by name."""
+    def earlier(self, name: str, key: str) -> dict[str, Any]:
+        """Return the object under ``key`` in a file of the run before this one; {} where there is none."""
         before = [path for path in self.path.parent.iterdir() if _ID.fullmatch(path.name) and path != self.path]
         with suppress(OSError, ValueError, AttributeError):
-            found = json.loads((max(before) / "result.json").read_bytes()).get("stamps")
+            found = json.loads((max(before) / name).read_bytes()).get(key)
             return dict(found) if isinstance(found, dict) else {}
         return {}
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bakegen.engine.events import Event
 
 
+_CACHE = "type=cache"  # in the name of a RUN that mounts one
 _OPTIONAL = ("importing cache", "exporting cache")  # may fail without failing the build; if they do, buildx says so
 
 
@@ -58,6 +59,7 @@ class Tracker:
         self._began = began
         self._amounts = Amounts()
         self.warnings: list[BuildWarning] = []
+        self.mounted = False  # whether a step with a cache mount ran
 
     def begin(self, solved: Collection[str]) -> None:
         """Expect the events of a bake that solves these targets; buildx names targets only when there are several."""
@@ -123,6 +125,7 @@ class Tracker:
 
     def _vertex(self, vertex: Vertex, now: float) -> None:
         title = self._names.get(vertex.name) or self._names.setdefault(vertex.name, parse_name(vertex.name, self._sole))
+        self.mounted = self.mounted or (vertex.completed is not None and not vertex.cached and _CACHE in vertex.name)
         image = self._images.get(title.target)
         if image is None:
             return
