@@ -55,7 +55,7 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
     solved = _solved(plan, names, options)
     images = [image for image in plan.images if image.name in solved]
     overrides = {image.name: _contexts(plan, image, substitutes, solved, options) for image in images}
-    asked = BuildRequest(
+    return BuildRequest(
         targets=tuple(names),
         root=root,
         files=(Path(BAKE_FILE),),
@@ -67,7 +67,6 @@ def request(plan: Plan, names: Sequence[str], root: Path, options: Options, *, e
         args={name: {"FRESH": epoch} for name in fresh if name in solved},
         definition=_definitions(images, solved, options.sets),
     )
-    return replace(asked, stamps=_stamps(asked, images, plan.parents, root))
 
 
 def _solved(plan: Plan, names: Sequence[str], options: Options) -> set[str]:
@@ -81,21 +80,22 @@ def _solved(plan: Plan, names: Sequence[str], options: Options) -> set[str]:
     return {*names, *(above for name in names for above in graph.ancestors(name, parents))}
 
 
-def _stamps(
-    asked: BuildRequest, images: Sequence[PlannedImage], parents: Mapping[str, Sequence[str]], root: Path
-) -> dict[str, str]:
-    """Return a name for all that goes into each image, parents first, as far as a look at sizes and times of files tells."""
+def stamped(asked: BuildRequest, plan: Plan) -> BuildRequest:
+    """Return the request with a stamp for all that goes into each image, as far as a look at sizes and times of files tells.
+
+    To be asked when the rendered files are written: they are among what goes in.
+    """
     found: dict[str, str] = {}
-    for image in images:
+    for image in plan.images:
         of_image = (asked.contexts.get(image.name), asked.args.get(image.name), image)
-        above = [found.get(name) for name in parents[image.name]]
+        above = [found[name] for name in image.parents]
         known = repr((asked.builder, asked.output, asked.sets, above, of_image))
         digest = hashlib.sha256(known.encode())
-        for path in sorted(set(_inputs(image, root))):
+        for path in sorted(set(_inputs(image, asked.root))):
             stat = path.stat() if path.exists() else None
             digest.update(f"{path}\0{stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
         found[image.name] = digest.hexdigest()
-    return found
+    return replace(asked, stamps=found)
 
 
 def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:
