@@ -171,5 +171,5 @@ def test_a_mount_in_a_namespace_is_found_under_it(
     assert done.returncode == 0, done.stderr
     (cache,) = json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)["caches"]
     assert cache["id"] == f"{mark}/filled"
-    assert cache["before"] == 0
+    assert cache["before"] in {0, None}, "None where the engine did not answer in time"
     assert cache["after"] >= 3_000_000

@@ -20,6 +20,7 @@ MAX_BYTES = 2 * 1024 * 1024
 _EMPTY = "start with: version: 1, family: NAME, bases, images (see README)"
 MAX_NODES = 400_000
 MAX_DEPTH = 50
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _STR_TAG = "tag:yaml.org,2002:str"
 
 Loc: TypeAlias = tuple[str | int, ...]
@@ -158,6 +159,8 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, path: str) -> Problem:
         return Problem("a tab cannot indent YAML", where, next="indent with spaces")
     if "undefined alias" in what:
         return Problem(what, where, next="an anchor (&name) must stand before its alias (*name)")
+    if "maximum nesting depth" in what:  # libyaml looks ahead, with a limit of its own since PyYAML 6.0.4
+        return Problem(_TOO_DEEP, where)
     context = f"{error.context}: " if error.context and error.problem else ""
     return Problem(f"not YAML: {context}{what}", where)
 
@@ -222,9 +225,7 @@ class _Builder:
 
     def _open(self, node: Node) -> None:
         if len(self._stack) >= MAX_DEPTH:
-            raise ManifestError(
-                Problem(f"nested deeper than {MAX_DEPTH} levels", Where(self.path, node.line, node.column))
-            )
+            raise ManifestError(Problem(_TOO_DEEP, Where(self.path, node.line, node.column)))
         self._stack.append((node, []))
 
     def _add(self, node: Node) -> None:
