@@ -62,12 +62,12 @@ class Exports:
     def export(self, way: str) -> float:
         """Return the seconds that the export of a layer that no build has seen takes."""
         text = f"FROM {self.base}\nCOPY --from=ml /opt/venv /{time.time_ns()}\n"
-        target = {"context": str(self.scratch), "dockerfile-inline": text, "tags": [TAG], "output": ["type=cacheonly"]}
+        target = {"context": ".", "dockerfile-inline": text, "tags": [TAG], "output": ["type=cacheonly"]}
         self.file("exported.json", json.dumps({"target": {"exported": target}}))
         self.file("way.json", override_file(outputs={"exported": (f"type=image,{way}",)}))
         files = ("docker-bake.hcl", *(str(self.scratch / name) for name in ("exported.json", "bases.json")))
         flags = (*(("--file", file) for file in files), *(("--set", word) for word in self.sets))
-        bake = ("buildx", "bake", *(word for flag in flags for word in flag))
+        bake = ("buildx", "bake", "--progress=rawjson", *(word for flag in flags for word in flag))
         self.run(*bake, "exported")
         seconds = self.run(*bake, "--file", str(self.scratch / "way.json"), "exported")
         self.run("image", "rm", "--force", TAG)
