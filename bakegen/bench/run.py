@@ -74,9 +74,8 @@ class Bench:
         with what they leave in the system's page cache, and the disk holds one side at a time.
         """
         for number in range(1, self.rounds + 1):
-            shift = (number - 2) % len(
-                self.sides
-            )  # the last begins, bakegen: it says soonest whether the family builds
+            # the last begins, bakegen: it says soonest whether the family builds
+            shift = (number - 2) % len(self.sides)
             for side in (*self.sides[shift:], *self.sides[:shift]):
                 for choice in self.choices:
                     if not choice.why_not and number <= (choice.rounds or number):

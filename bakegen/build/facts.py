@@ -91,21 +91,22 @@ class Facts:
         """
         known = {i.name: sizes[i.name] for i in result.images if i.status == "cached" and i.name in sizes}
         if any(image.cached < image.steps for image in result.images):
-            asked = {image.name: image.digest for image in result.images if image.digest and image.name not in known}
-            self.ask_images(asked, parents, mounted=mounted)
+            digests = {image.name: image.digest for image in result.images if image.digest}
+            lowest = {name: at for name, at in digests.items() if not digests.keys() & set(parents.get(name, ()))}
+            new = {name: digest for name, digest in digests.items() if name not in known}
+            self.ask_images(new, lowest if mounted else {})
         directory.text("caches.json", self.caches(ran=mounted, again=result.outcome != "cancelled"))
         directory.text("images.json", self.images(result.seconds, known))
 
-    def ask_images(self, digests: Mapping[str, str], parents: Mapping[str, Sequence[str]], *, mounted: bool) -> None:
+    def ask_images(self, digests: Mapping[str, str], lowest: Mapping[str, str]) -> None:
         """Ask for the layers of images that the engine has taken in, while the cache mounts are counted.
 
-        Variables that come from a base are those of the lowest images; they matter where a cache was ``mounted``.
+        Variables that come from a base are those of the ``lowest`` images; they matter where a cache was mounted.
         """
-        lowest = {name: digest for name, digest in digests.items() if not digests.keys() & set(parents.get(name, ()))}
         if digests:
             self._images = Future()
             _start((self._images, lambda: layers(self._docker, digests, patience=PATIENCE)))
-        if lowest and mounted:
+        if lowest:
             self._variables = Future()
             _start((self._variables, lambda: variables(self._docker, lowest, patience=PATIENCE)))
 
