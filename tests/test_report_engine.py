@@ -122,8 +122,9 @@ family: banned
 registry: bakegen-test-banned
 bases: {python: "python:3.11-slim"}
 images:
+  low: {from: python, run: ["true"]}
   only:
-    from: python
+    from: low
     run:
       - {command: "pip install --no-index MARK || true", cache: [{id: banned-MARK, target: /root/.cache/pip}]}
 """
@@ -138,14 +139,25 @@ def test_a_variable_of_the_base_reaches_the_verdict(
     (tmp_path / "Dockerfile").write_text(f"FROM {base}\nENV PIP_NO_CACHE_DIR=1\n")
     docker(engine, docker_env, "build", "--quiet", f"--file={tmp_path / 'Dockerfile'}", f"--tag={tag}", str(root))
     try:
-        done = bakegen("build", f"--base=python={tag}", "only", cwd=root, env=docker_env)
-        assert done.returncode == 0, done.stderr
-        told = json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)
-        (cache,) = [cache for cache in told["caches"] if cache["id"] == f"banned-{mark}"]
-        assert cache["state"] == "bypassed"
-        assert "PIP_NO_CACHE_DIR=1 is set by the base python:3.11-slim" in cache["reason"]
+        for command in ("true", "false"):  # the second time, what the base sets is asked of an image that is cached
+            manifest = root / "bakegen.yaml"
+            manifest.write_text(manifest.read_text().replace("|| true", f"|| {command} || true"))
+            done = bakegen("build", f"--base=python={tag}", "low", "only", cwd=root, env=docker_env)
+            assert done.returncode == 0, done.stderr
+            told = json.loads(bakegen("report", "--json", cwd=root, env=docker_env).stdout)
+            (cache,) = [cache for cache in told["caches"] if cache["id"] == f"banned-{mark}"]
+            assert cache["state"] == "bypassed"
+            assert "PIP_NO_CACHE_DIR=1 is set by the base python:3.11-slim" in cache["reason"]
     finally:
-        docker(engine, docker_env, "image", "rm", "--force", tag, "bakegen-test-banned/only:latest")
+        docker(
+            engine,
+            docker_env,
+            "image",
+            "rm",
+            "--force",
+            tag,
+            *(f"bakegen-test-banned/{i}:latest" for i in ("low", "only")),
+        )
 
 
 FILLED = """
