@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bakegen.build import BuildRequest, BuildResult, build
+from bakegen.build.model import Stamp
 from bakegen.engine.bake import bake_print
 from bakegen.engine.client import docker_command
 from bakegen.engine.events import Vertex, parse_line
+from bakegen.engine.names import parse_name
 from bakegen.errors import BuildFailed, EngineError
 
 if TYPE_CHECKING:
@@ -127,21 +129,101 @@ def test_images_land_in_the_engine_tagged_runnable_and_as_zstd(family: Family, d
         assert layer_types(docker, reference)[-1].endswith("+zstd")
 
 
-def test_only_what_is_new_and_shared_is_exported_ahead(family: Family) -> None:
-    family.add("base", "RUN echo MARK > /base", tag=True)
+def exported(result: BuildResult) -> list[set[str]]:
+    """Return the images that each bake of a run handed over, in their order."""
+    found: list[set[str]] = []
+    for line in (result.directory / "events.ndjson").read_bytes().splitlines():
+        if line.startswith(b'{"bakegen"'):
+            found.append(set())
+            solved = json.loads(line)["bakegen"]["solved"]
+        else:
+            names = [event.name for event in parse_line(line) if isinstance(event, Vertex)]
+            titles = [parse_name(name, solved[0] if len(solved) == 1 else "") for name in names]
+            found[-1] |= {title.target for title in titles if title.exports}
+    return found
+
+
+def three(family: Family) -> None:
+    """Write a base that takes a file and two images on it."""
+    family.add("base", "COPY model /model", "RUN cat /model; echo MARK > /base", tag=True)
     family.add("asr", "RUN echo asr-MARK", parent="base", tag=True)
     family.add("web", "RUN echo web-MARK", parent="base", tag=True)
+    (family.root / "base" / "model").write_text("one")
 
-    def bakes(**stamps: str) -> list[str]:
-        done = build(family.request("base", "asr", "web", stamps=stamps))
-        lines = (done.directory / "events.ndjson").read_text(encoding="utf-8").splitlines()
-        marks = (json.loads(line) for line in lines if line.startswith('{"bakegen"'))
-        return [mark["bakegen"]["bake"] for mark in marks]
 
-    assert bakes(base="1", asr="1", web="1") == ["1-first", "1"]
-    assert bakes(base="1", asr="2", web="1") == ["1"]
-    assert bakes(base="1", asr="2", web="1") == ["1"], "a run without news forgets nothing"
-    assert bakes(base="2", asr="3", web="2") == ["1-first", "1"]
+def stamps(family: Family, *, whole: bool, **texts: str) -> dict[str, Stamp]:
+    """Return stamps with these texts."""
+    return {
+        name: Stamp(text, (f"docker.io/library/bakegen-test-{name}:{family.mark}",), whole)
+        for name, text in texts.items()
+    }
+
+
+def test_only_what_is_new_and_shared_is_exported_ahead(family: Family) -> None:
+    three(family)
+
+    def bakes(**texts: str) -> list[set[str]]:
+        asked = family.request("base", "asr", "web", stamps=stamps(family, whole=False, **texts))
+        return exported(build(asked))
+
+    assert bakes(base="1", asr="1", web="1") == [{"base"}, {"asr", "web"}]
+    assert bakes(base="1", asr="2", web="1") == [{"base", "asr", "web"}]
+    assert bakes(base="1", asr="2", web="1") == [{"base", "asr", "web"}], "a run without news forgets nothing"
+    assert bakes(base="2", asr="3", web="2") == [{"base"}, {"asr", "web"}]
+
+
+def test_what_the_engine_has_already_is_not_exported_again(family: Family, docker: tuple[str, ...]) -> None:
+    three(family)
+
+    def run(words: str) -> str:
+        return subprocess.run([*docker, *words.split()], check=True, capture_output=True, text=True).stdout
+
+    def bakes(output: Any = "default", **texts: str) -> list[set[str]]:  # noqa: ANN401 - Output's words
+        same = {"base": "1", "asr": "1", "web": "1"} | texts
+        asked = family.request("base", "asr", "web", stamps=stamps(family, whole=True, **same), output=output)
+        results.append(build(asked))
+        return exported(results[-1])
+
+    results: list[BuildResult] = []
+    assert bakes() == [{"base"}, {"asr", "web"}]
+    assert bakes() == [set()]
+    assert [image.digest for image in results[0].images] == [image.digest for image in results[1].images]
+    assert brief(results[1])["web"] == ("cached", 1, 1)
+    assert bakes(output="none") == [set()]
+    assert bakes(web="2") == [{"web"}], "what was built only has not forgotten what was exported"
+    assert bakes(web="2") == [set()]
+    run(f"image rm --force bakegen-test-asr:{family.mark}")
+    assert bakes(web="2") == [{"asr"}], "its tag was gone"
+    run(f"tag bakegen-test-asr:{family.mark} bakegen-test-base:{family.mark}")
+    assert bakes(web="2") == [{"base"}], "its tag was another image's"
+    (family.root / "base" / "model").write_text("another")
+    assert bakes(web="2") == [set(), {"base"}, {"asr", "web"}], "steps that ran after all, as after garbage collection"
+    assert run(f"run --rm bakegen-test-web:{family.mark} cat /model") == "another"
+    assert bakes(web="2") == [set()]
+
+
+def test_a_base_that_moved_is_exported_although_no_step_ran(family: Family, docker: tuple[str, ...]) -> None:
+    base, tag = f"bakegen-test-moved:{family.mark}", f"bakegen-test-asr:{family.mark}"
+
+    def move(label: str) -> None:
+        text = f"FROM {family.base}\nLABEL moved={label}\n"
+        subprocess.run([*docker, "build", "--quiet", "--tag", base, "-"], input=text.encode(), check=True)
+
+    def build_one() -> list[set[str]]:
+        return exported(build(family.request("asr", stamps=stamps(family, whole=True, asr="1"))))
+
+    family.base, start = base, family.base
+    family.add("asr", "RUN echo asr-MARK", tag=True)
+    family.base = start
+    move("no")
+    assert (build_one(), build_one()) == ([{"asr"}], [set()])
+    move("yes")
+    assert build_one() == [set(), {"asr"}]
+    shown = [*docker, "image", "inspect", "--format", "{{.Config.Labels.moved}}", tag]
+    assert subprocess.run(shown, check=True, capture_output=True, text=True).stdout == "yes\n"
+    move("no")
+    assert build_one() == [set(), {"asr"}], "back to what was before the last"
+    subprocess.run([*docker, "image", "rm", "--force", base], check=False, capture_output=True)
 
 
 def test_outputs(family: Family, docker: tuple[str, ...]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from bakegen.build.model import BuildRequest
-from bakegen.build.options import Options, request, stamped
+from bakegen.build.options import Options, request
 from bakegen.errors import UsageError
 from bakegen.project import load
 from tests.support import write_project
@@ -68,24 +67,6 @@ def test_only_images_with_steps_run_again(root: Path) -> None:
 def test_words_that_mean_nothing(root: Path, words: dict[str, tuple[str, ...]], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ask(root, "child", **words)
-
-
-def stamps(root: Path, **words: object) -> Mapping[str, str]:
-    return stamped(ask(root, "child", **words), load(root / "bakegen.yaml").plan()).stamps
-
-
-def test_stamps_change_with_every_file_and_word_and_with_the_parent(root: Path) -> None:
-    before = stamps(root)
-    assert stamps(root) == before
-    assert before.keys() == {"parent", "child"}
-    for other in (stamps(root, output="none"), stamps(root, fresh=("parent",))):
-        assert all(other[name] != stamp for name, stamp in before.items())
-    (root / "c.txt").write_text("another line\n", encoding="utf-8")
-    edited = stamps(root)
-    assert (edited["parent"] == before["parent"], edited["child"] == before["child"]) == (True, False)
-    (root / "r.txt").write_text("six\nattrs\n", encoding="utf-8")
-    after = stamps(root)
-    assert all(after[name] != stamp for name, stamp in edited.items()), "what is new in the parent is new in the child"
 
 
 def test_arguments_need_no_question_to_buildx(root: Path) -> None:

@@ -258,3 +258,20 @@ def test_whether_a_cache_was_mounted(name: str, *, cached: bool, mounted: bool) 
     assert not made.mounted
     made.feed(Vertex("sha256:1", name, started=1.0, completed=2.0, cached=cached), 0.0)
     assert made.mounted is mounted
+
+
+def test_what_ran_and_what_it_was_built_on() -> None:
+    made = Tracker(["a", "b"], {}, ["a", "b"], [])
+    digest, other = (f"sha256:{letter * 64}" for letter in "ab")
+    made.begin({"a", "b"})
+    for event in (
+        vertex("1", f"[a 1/2] FROM docker.io/library/python:3.11@{digest}", completed=1.0),
+        vertex("2", f"[b context python:3.11@{digest}] example.org/python@{other}", completed=1.0),
+        vertex("3", f"[a 2/2] RUN pull x@{digest[:-1]}c", completed=2.0),
+        vertex("4", "[b 2/2] COPY x /x", completed=2.0, cached=True),
+        vertex("5", "[b internal] load build context", completed=2.0),
+    ):
+        made.feed(event, 0.0)
+    assert (made.ran, made.bases) == ({"a"}, {digest, other})
+    made.feed(vertex("6", "[b 1/2] FROM docker.io/library/debian", completed=3.0), 0.0)
+    assert made.bases == {digest, other, ""}, "one that nobody can tell from another"

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakegen.engine.images import ImageLayer, parse_config, parse_history
+from bakegen.engine.images import ImageLayer, parse_config, parse_history, parse_images
 from bakegen.report.html import page
 from bakegen.report.markdown import markdown
 from bakegen.report.model import ImageSize
@@ -82,3 +82,15 @@ def test_every_output_shows_them_or_says_that_they_are_unknown() -> None:
     assert "sizes:" not in text(hostile())
     assert "Image sizes: not measured" in markdown(hostile())
     assert "Sizes of images: not measured" in page(hostile())
+
+
+def test_digests_by_tag_in_full() -> None:
+    rows = [
+        {"Id": "sha256:1", "RepoTags": ["light-0:latest", "ghcr.io/x/y:1"]},
+        {"Id": "sha256:2", "RepoTags": None},
+        {"Id": "sha256:3", "RepoTags": []},
+        {"Id": "sha256:4", "RepoTags": ["<none>:<none>"]},
+    ]
+    found = {"docker.io/library/light-0:latest": "sha256:1", "ghcr.io/x/y:1": "sha256:1"}
+    assert parse_images(json.dumps(rows).encode()) == found
+    assert parse_images(b"{") == parse_images(b"[7]") == parse_images(b"null") == {}

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bakegen.engine.du import cache_mounts
-from bakegen.engine.images import layers, variables
+from bakegen.engine.images import layers, tagged, variables
 from bakegen.engine.info import engine_cpus
 
 if TYPE_CHECKING:
@@ -52,7 +52,13 @@ class Facts:
         self._ask = lambda: cache_mounts(docker, builder, patience=PATIENCE)
         self._before: Future[tuple[CacheMountUsage, ...]] = Future()
         self._cpus: Future[int] = Future()
+        self._tagged: Future[dict[str, str]] = Future()
         _start((self._before, lambda: _untouched(docker, builder)), (self._cpus, lambda: engine_cpus(docker)))
+        _start((self._tagged, lambda: tagged(docker, patience=MOMENT)))
+
+    def tagged(self) -> dict[str, str]:
+        """Return the digest behind each tag that the engine had when the build began; {} when it does not say in time."""
+        return _answer(self._tagged, MOMENT) or {}
 
     def cpus(self, builder: Builder | None, *, ran: bool) -> int | None:
         """Return the number of cores that steps run on; None when the builder is elsewhere or nobody knows.

@@ -20,14 +20,26 @@ FINAL: frozenset[Status] = frozenset({"built", "cached", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """What goes into an image: ``text`` is the same as long as all that is known of it is.
+
+    ``tags`` are its references in full. ``whole`` is whether all but the content of its bases is known, which leaves out
+    hand-written Dockerfiles.
+    """
+
+    text: str
+    tags: tuple[str, ...] = ()
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BuildRequest:
     """One build. ``targets`` are bake targets (no groups); ``files`` are bake files, relative to ``root`` or absolute.
 
     ``contexts`` and ``args`` set attributes of bake targets for this build alone: ``{target: {name: value}}``.
     ``allow`` grants access beyond ``root``, in the words of `docker buildx bake --allow`. ``definition`` is what
     `bake --print` would show under ``target`` for these targets and all that they are linked to; without it buildx is
-    asked, which costs 0.25 s. ``stamps`` name everything that goes into an image: one that was exported under the same stamp
-    before brings the engine nothing new to unpack. ``compression`` "auto" stores layers as zstd where the engine can, "keep"
+    asked, which costs 0.25 s. ``stamps`` tell which images are made of the same as before. ``compression`` "auto" stores layers as zstd where the engine can, "keep"
     leaves the bake file's word, which is gzip unless it says otherwise.
     """
 
@@ -42,7 +54,7 @@ class BuildRequest:
     allow: tuple[str, ...] = ()
     definition: Definition | None = None
     compression: Compression = "auto"
-    stamps: Mapping[str, str] = field(default_factory=dict)
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from bakegen.engine.bake import Output
 from bakegen.errors import Problem, UsageError
 from bakegen.family.bake import LINK
 from bakegen.family.load import nearest
+from bakegen.family.models import Family
 from bakegen.plan import Plan, PlannedImage, match, references
 from bakegen.refs import ImageRef
 from bakegen.render import BAKE_FILE
@@ -80,33 +80,6 @@ def _solved(plan: Plan, names: Sequence[str], options: Options) -> set[str]:
     return {*names, *(above for name in names for above in graph.ancestors(name, parents))}
 
 
-def stamped(asked: BuildRequest, plan: Plan) -> BuildRequest:
-    """Return the request with a stamp for all that goes into each image, as far as a look at sizes and times of files tells.
-
-    To be asked when the rendered files are written: they are among what goes in.
-    """
-    found: dict[str, str] = {}
-    for image in plan.images:
-        of_image = (asked.contexts.get(image.name), asked.args.get(image.name), image)
-        above = [found[name] for name in image.parents]
-        known = repr((asked.builder, asked.output, asked.sets, above, of_image))
-        digest = hashlib.sha256(known.encode())
-        for path in sorted(set(_inputs(image, asked.root))):
-            stat = path.stat() if path.exists() else None
-            digest.update(f"{path}\0{stat and (stat.st_size, stat.st_mtime_ns)}\n".encode())
-        found[image.name] = digest.hexdigest()
-    return replace(asked, stamps=found)
-
-
-def _inputs(image: PlannedImage, root: Path) -> Iterable[Path]:
-    """Yield the files an image is made from; of a hand-written one's context only the Dockerfile is known."""
-    if image.dockerfile:
-        yield root / image.dockerfile
-    for source in image.sources:
-        for path in root.glob(source) if any(c in source for c in "*?[") else (root / source,):
-            yield from path.rglob("*") if path.is_dir() else (path,)
-
-
 def _definitions(
     images: Sequence[PlannedImage], solved: set[str], sets: Sequence[str]
 ) -> Mapping[str, Mapping[str, Any]] | None:
@@ -166,9 +139,13 @@ def _contexts(
 
 def _tagged(plan: Plan, image: PlannedImage, options: Options) -> str:
     """Return the first tag of an image, as the bake file makes it with REGISTRY and TAG from the environment."""
+    return references(named(plan, options), image)[0]
+
+
+def named(plan: Plan, options: Options) -> Family:
+    """Return the family with the REGISTRY and the TAG of the environment."""
     registry = plan.family.registry if options.registry is None else options.registry
-    family = plan.family.model_copy(update={"registry": registry, "tag": options.tag or plan.family.tag})
-    return references(family, image)[0]
+    return plan.family.model_copy(update={"registry": registry, "tag": options.tag or plan.family.tag})
 
 
 def _substitutes(plan: Plan, words: Iterable[str], problems: list[Problem]) -> Iterable[tuple[str, str]]:

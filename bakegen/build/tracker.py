@@ -5,6 +5,7 @@ An event costs the same however many images there are; a snapshot works out agai
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from bakegen.engine.events import Event
 
 
+_DIGEST = re.compile(r"(?<=@)sha256:[0-9a-f]{64}$")
 _CACHE = "type=cache"  # in the name of a RUN that mounts one
 _OPTIONAL = ("importing cache", "exporting cache")  # may fail without failing the build; if they do, buildx says so
 
@@ -60,6 +62,8 @@ class Tracker:
         self._amounts = Amounts()
         self.warnings: list[BuildWarning] = []
         self.mounted = False  # whether a step with a cache mount ran
+        self.ran: set[str] = set()  # images of which a step was not cached
+        self.bases: set[str] = set()  # digests of what images are built from; "" for one that BuildKit does not tell
 
     def begin(self, solved: Collection[str]) -> None:
         """Expect the events of a bake that solves these targets; buildx names targets only when there are several."""
@@ -129,6 +133,12 @@ class Tracker:
         image = self._images.get(title.target)
         if image is None:
             return
+        if title.counted and vertex.completed is not None and not vertex.cached:
+            self.ran.add(image.name)
+        if found := _DIGEST.search(title.text) if not title.counted else None:
+            self.bases.add(found[0])
+        elif title.text.startswith("FROM "):
+            self.bases.add("")
         owners = self._owners.setdefault(vertex.digest, set())
         owners.add(image.name)
         self._changed |= owners

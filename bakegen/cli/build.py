@@ -72,7 +72,8 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
     import time
 
     from bakegen.build import build
-    from bakegen.build.options import Options, request, stamped
+    from bakegen.build.options import Options, request
+    from bakegen.build.stamps import stamped
     from bakegen.cli.common import to_json
     from bakegen.cli.progress import display
     from bakegen.project import load
@@ -86,7 +87,13 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
         click.echo(f"{'removed' if change.new is None else 'wrote'} {change.path}", err=True)
     with _prepared(project.root):
         tell = partial(_report, project)
-        result = build(stamped(asked, plan), display=display(), docker_cmd=docker, builder=builder, recorded=tell)
+        result = build(
+            stamped(asked, plan, options, os.environ),
+            display=display(),
+            docker_cmd=docker,
+            builder=builder,
+            recorded=tell,
+        )
     if as_json:
         click.echo(
             to_json(

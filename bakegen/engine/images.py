@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bakegen.engine import api
+from bakegen.refs import ImageRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +42,14 @@ def layers(
     return {name: held for name, held in found.items() if held}
 
 
+def tagged(docker_cmd: Sequence[str], *, patience: float) -> dict[str, str]:
+    """Return the digest behind every tag that the engine has, by the tag in full; about 0.1 s. {} for no answer in time.
+
+    With containerd's image store it is what buildx calls ``containerimage.digest``.
+    """
+    return parse_images(api.get(docker_cmd, "/images/json", timeout=patience) or b"[]")
+
+
 def variables(
     docker_cmd: Sequence[str], references: Mapping[str, str], *, patience: float
 ) -> dict[str, dict[str, str]]:
@@ -50,6 +60,17 @@ def variables(
     paths = [f"/images/{quote(reference, safe='')}/json" for reference in references.values()]
     bodies = api.get_all(docker_cmd, paths, timeout=patience)
     return {name: parse_config(body) for name, body in zip(references, bodies, strict=True) if body}
+
+
+def parse_images(body: bytes) -> dict[str, str]:
+    """Return the digests by tag, with all that docker adds to one in its mind, in the answer to a question for all images."""
+    found: dict[str, str] = {}
+    with suppress(ValueError, KeyError, TypeError):
+        for row in json.loads(body):
+            for tag in row["RepoTags"] or ():
+                with suppress(ValueError):  # `<none>:<none>`
+                    found[str(ImageRef.parse(tag).canonical)] = str(row["Id"])
+    return found
 
 
 def parse_config(body: bytes) -> dict[str, str]:
