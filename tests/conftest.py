@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -12,6 +13,9 @@ from tests import lab
 
 REQUIRED = "BAKEGEN_REQUIRE_ENGINE"
 _counts = {"passed": 0, "skipped": 0}
+
+# a shell's background job ignores Ctrl-C, and hands that on to all that tests start: those of Ctrl-C would wait for ever
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
