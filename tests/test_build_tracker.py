@@ -269,9 +269,10 @@ def test_what_ran_and_what_it_was_built_on() -> None:
         vertex("2", f"[b context python:3.11@{digest}] example.org/python@{other}", completed=1.0),
         vertex("3", f"[a 2/2] RUN pull x@{digest[:-1]}c", completed=2.0),
         vertex("4", "[b 2/2] COPY x /x", completed=2.0, cached=True),
-        vertex("5", "[b internal] load build context", completed=2.0),
+        vertex("5", "[b internal] load build context", started=0.5, completed=2.0),
+        vertex("7", "[a internal] load .dockerignore", started=0.4),
     ):
         made.feed(event, 0.0)
-    assert (made.ran, made.bases) == ({"a"}, {digest, other})
+    assert (made.ran, made.bases, made.started) == ({"a"}, {digest, other}, 0.4)
     made.feed(vertex("6", "[b 1/2] FROM docker.io/library/debian", completed=3.0), 0.0)
     assert made.bases == {digest, other, ""}, "one that nobody can tell from another"

@@ -6,7 +6,6 @@ All of it is asked while the build goes on, and none of it can fail a build: wha
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -15,7 +14,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bakegen.engine.du import cache_mounts
-from bakegen.engine.images import layers, tagged, variables
+from bakegen.engine.images import layers, variables
 from bakegen.engine.info import engine_cpus
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ VERSION = 1
 PATIENCE = 15.0  # seconds that the end of a build waits at most for what BuildKit says of its cache mounts
 LONG = 120.0  # seconds in which that may be answered beside a build; a busy engine was seen to take 8
 SHARE = 0.01  # of the build's seconds, but at least a moment, that its end waits for the sizes of images
-SOON = 2.0  # seconds: an answer that came later may count what this build has written
-CLOCKS = 60.0  # seconds by which the engine's clock and ours may differ
 MOMENT = 1.0  # seconds for an answer that was asked for when the build began
 _ON_THE_ENGINE = frozenset({"docker", "docker-container"})  # drivers whose steps run on the engine's own cores
 
@@ -43,8 +40,8 @@ class Facts:
     def __init__(self, docker: Sequence[str], builder: str | None) -> None:
         """Start asking, for the cache mounts first.
 
-        The answer comes within 0.3 s, when hardly any step has run yet: of a mount that a step holds, BuildKit does not
-        know the size. Waiting for it would be sure, and would make every build 0.3 s longer.
+        The answer comes within 0.3 s, when hardly any step has run yet. Waiting for it would make every build that much
+        longer; instead, a mount that was used since the build began counts as of unknown size.
         """
         self._docker = docker
         self._images: Future[dict[str, tuple[ImageLayer, ...]]] | None = None
@@ -52,13 +49,10 @@ class Facts:
         self._ask = lambda: cache_mounts(docker, builder, patience=PATIENCE)
         self._before: Future[tuple[CacheMountUsage, ...]] = Future()
         self._cpus: Future[int] = Future()
-        self._tagged: Future[dict[str, str]] = Future()
-        _start((self._before, lambda: _untouched(docker, builder)), (self._cpus, lambda: engine_cpus(docker)))
-        _start((self._tagged, lambda: tagged(docker, patience=MOMENT)))
-
-    def tagged(self) -> dict[str, str]:
-        """Return the digest behind each tag that the engine had when the build began; {} when it does not say in time."""
-        return _answer(self._tagged, MOMENT) or {}
+        _start(
+            (self._before, lambda: cache_mounts(docker, builder, patience=LONG)),
+            (self._cpus, lambda: engine_cpus(docker)),
+        )
 
     def cpus(self, builder: Builder | None, *, ran: bool) -> int | None:
         """Return the number of cores that steps run on; None when the builder is elsewhere or nobody knows.
@@ -68,13 +62,14 @@ class Facts:
         answer = _answer(self._cpus, MOMENT if ran else 0.0)
         return answer or None if builder and builder.driver in _ON_THE_ENGINE else None
 
-    def caches(self, *, ran: bool, again: bool = True) -> str:
-        """Return the text of caches.json.
+    def caches(self, since: float | None, *, again: bool = True) -> str:
+        """Return the text of caches.json of a build that began then, by the engine's clock.
 
-        Asks ``again``, for 0.3 s, if any step with a cache mount ``ran``; if none did, this run has changed nothing.
+        Asks ``again``, for 0.3 s; not when ``since`` is None: no step with a cache mount ran, and so nothing has changed.
         """
-        before = after = _answer(self._before, MOMENT if ran else 0.0)
-        if ran:
+        before = after = _answer(self._before, 0.0 if since is None else MOMENT)
+        if since is not None:
+            before = _untouched(before, since)
             asked: Future[tuple[CacheMountUsage, ...]] = Future()
             if again:
                 _start((asked, self._ask))
@@ -87,10 +82,11 @@ class Facts:
         result: BuildResult,
         parents: Mapping[str, Sequence[str]],
         sizes: Mapping[str, Any],
-        *,
-        mounted: bool,
+        since: float | None,
     ) -> None:
-        """Write caches.json and images.json of a run that is over; ``mounted`` is whether a step with a cache mount ran.
+        """Write caches.json and images.json of a run that is over.
+
+        ``since`` is when it began by the engine's clock, if a step with a cache mount ran; None if none did.
 
         ``sizes`` are what images.json said before of images that are made of the same now; found in the cache as well, they
         are not asked for again.
@@ -100,8 +96,8 @@ class Facts:
             digests = {image.name: image.digest for image in result.images if image.digest}
             lowest = {name: at for name, at in digests.items() if not digests.keys() & set(parents.get(name, ()))}
             new = {name: digest for name, digest in digests.items() if name not in known}
-            self.ask_images(new, lowest if mounted else {})
-        directory.text("caches.json", self.caches(ran=mounted, again=result.outcome != "cancelled"))
+            self.ask_images(new, {} if since is None else lowest)
+        directory.text("caches.json", self.caches(since, again=result.outcome != "cancelled"))
         directory.text("images.json", self.images(result.seconds, known))
 
     def ask_images(self, digests: Mapping[str, str], lowest: Mapping[str, str]) -> None:
@@ -127,13 +123,10 @@ class Facts:
         return json.dumps({"version": VERSION, "images": {**known, **told} or None, "variables": held}) + "\n"
 
 
-def _untouched(docker: Sequence[str], builder: str | None) -> tuple[CacheMountUsage, ...]:
-    """Return the cache mounts; of a late answer, those that may have been used since the question as of unknown size."""
-    asked, clock = time.monotonic(), time.time()
-    mounts = cache_mounts(docker, builder, patience=LONG)
-    if time.monotonic() - asked < SOON:
-        return mounts
-    since = clock - CLOCKS
+def _untouched(mounts: Iterable[CacheMountUsage] | None, since: float) -> tuple[CacheMountUsage, ...] | None:
+    """Return mounts; those that were used or made since then, by the engine's clock, as of unknown size."""
+    if mounts is None:
+        return None
     return tuple(
         replace(mount, reclaimable=False) if max(mount.last_used or 0.0, mount.created or 0.0) >= since else mount
         for mount in mounts

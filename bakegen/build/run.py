@@ -21,6 +21,7 @@ from bakegen.build.waves import lineages, union
 from bakegen.engine.allow import check_access
 from bakegen.engine.bake import bake_print, cache_namespaces, parents
 from bakegen.engine.client import docker_command
+from bakegen.engine.images import start_tagged
 from bakegen.engine.info import start_inspect
 from bakegen.errors import Cancelled
 
@@ -49,13 +50,14 @@ def build(  # noqa: PLR0913 - all but the request can be left out
     display: Display | None = None,
     docker_cmd: Sequence[str] | None = None,
     builder: Future[Builder] | None = None,
+    tagged: Future[dict[str, str]] | None = None,
     world: World | None = None,
     recorded: Callable[[Path], None] | None = None,
 ) -> BuildResult:
     """Build what is requested and return what came of it.
 
-    ``builder`` is what ``engine.info.start_inspect`` returned: asking takes 0.2 s, in which a caller who asks first can
-    load and render. ``recorded`` is called with the run's directory when all is in it, however the run ended. Raises
+    ``builder`` and ``tagged`` are what ``engine.info.start_inspect`` and ``engine.images.start_tagged`` returned: asking
+    takes 0.2 s, in which a caller who asks first can load and render. ``recorded`` is called with the run's directory when all is in it, however the run ended. Raises
     UsageError for access that was not granted, EngineError when docker, buildx or the engine cannot do it, BuildFailed
     when an image does not build, FilesError when the run cannot be recorded, and Cancelled after Ctrl-C.
     """
@@ -80,7 +82,8 @@ def build(  # noqa: PLR0913 - all but the request can be left out
         watch = Watch(_tracker(request, lineage, exported, world.clock()), directory)
         before = parse_exports(directory.earlier("result.json", "exports"))
         unpacks = found is not None and found.holds_zstd
-        there = unchanged(before, request.stamps, facts.tagged()) if facts and before and unpacks else {}
+        tags = (tagged or start_tagged(docker)).result() if before and unpacks else {}
+        there = unchanged(before, request.stamps, tags)
         whole = [name for name in there if request.stamps[name].whole] if needs_builder(request) else []
         work = Work(
             *(request, docker, definition, lineage, links, files, exported, watch, wish, world.clock, display),
@@ -146,7 +149,7 @@ def _run(work: Work, started: datetime, before: Mapping[str, Export]) -> BuildRe
     if work.facts:
         sizes = directory.earlier("images.json", "images")
         known = {name: held for name, held in sizes.items() if name in work.there}
-        work.facts.keep(directory, result, work.parents, known, mounted=tracker.mounted)
+        work.facts.keep(directory, result, work.parents, known, tracker.mounted_since)
     if error:
         raise error
     return result

@@ -62,8 +62,14 @@ class Tracker:
         self._amounts = Amounts()
         self.warnings: list[BuildWarning] = []
         self.mounted = False  # whether a step with a cache mount ran
+        self.started: float | None = None  # when the build began, by the engine's clock
         self.ran: set[str] = set()  # images of which a step was not cached
         self.bases: set[str] = set()  # digests of what images are built from; "" for one that BuildKit does not tell
+
+    @property
+    def mounted_since(self) -> float | None:
+        """When the build began, by the engine's clock, if a step with a cache mount ran; None if none did."""
+        return (self.started or 0.0) if self.mounted else None
 
     def begin(self, solved: Collection[str]) -> None:
         """Expect the events of a bake that solves these targets; buildx names targets only when there are several."""
@@ -133,6 +139,8 @@ class Tracker:
         image = self._images.get(title.target)
         if image is None:
             return
+        if title.internal and vertex.started is not None:  # a step of the build alone; others may share theirs with it
+            self.started = min(vertex.started, self.started or vertex.started)
         if title.counted and vertex.completed is not None and not vertex.cached:
             self.ran.add(image.name)
         if found := _DIGEST.search(title.text) if not title.counted else None:

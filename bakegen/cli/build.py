@@ -64,10 +64,12 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
     bakegen build 'base*' --push
     """
     from bakegen.engine.client import docker_command
+    from bakegen.engine.images import start_tagged
     from bakegen.engine.info import start_inspect
 
     docker = docker_command()
     builder = start_inspect(docker, words["builder"])  # 0.2 s, during which the rest is imported, loaded and rendered
+    tagged = start_tagged(docker)
 
     import time
 
@@ -92,6 +94,7 @@ def verb(selection: tuple[str, ...], manifest: str | None, as_json: bool, output
             display=display(),
             docker_cmd=docker,
             builder=builder,
+            tagged=tagged,
             recorded=tell,
         )
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,7 +15,9 @@ from bakegen.refs import ImageRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from concurrent.futures import Future
 
+PATIENCE = 3.0  # seconds; what is not known to be there is exported again
 
 _OF_CACHES = frozenset(
     ("PIP_NO_CACHE_DIR", "PIP_CACHE_DIR", "UV_NO_CACHE", "UV_CACHE_DIR", "XDG_CACHE_HOME", "HOME")
@@ -42,12 +45,15 @@ def layers(
     return {name: held for name, held in found.items() if held}
 
 
-def tagged(docker_cmd: Sequence[str], *, patience: float) -> dict[str, str]:
-    """Return the digest behind every tag that the engine has, by the tag in full; about 0.1 s. {} for no answer in time.
+def start_tagged(docker_cmd: Sequence[str]) -> Future[dict[str, str]]:
+    """Start to ask for the digest behind every tag that the engine has, by the tag in full; {} for no answer in time.
 
-    With containerd's image store it is what buildx calls ``containerimage.digest``.
+    Takes about 0.1 s. With containerd's image store it is what buildx calls ``containerimage.digest``.
     """
-    return parse_images(api.get(docker_cmd, "/images/json", timeout=patience) or b"[]")
+    pool = ThreadPoolExecutor(1, "bakegen-images")
+    future = pool.submit(lambda: parse_images(api.get(docker_cmd, "/images/json", timeout=PATIENCE) or b"[]"))
+    pool.shutdown(wait=False)
+    return future
 
 
 def variables(
