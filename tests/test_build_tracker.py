@@ -276,3 +276,12 @@ def test_what_ran_and_what_it_was_built_on() -> None:
     assert (made.ran, made.bases, made.started) == ({"a"}, {digest, other}, 0.4)
     made.feed(vertex("6", "[b 1/2] FROM docker.io/library/debian", completed=3.0), 0.0)
     assert made.bases == {digest, other, ""}, "one that nobody can tell from another"
+
+
+def test_a_step_that_another_build_has_begun_counts_from_the_begin_of_this_one() -> None:
+    made = Tracker(["a"], {}, ["a"], [])
+    made.begin({"a"})
+    made.feed(vertex("1", "[internal] load build definition from Dockerfile", started=100.0, completed=100.5), 0.0)
+    made.feed(vertex("2", "[1/2] FROM docker.io/library/python:3.11", started=1.0, completed=101.0), 0.0)
+    made.feed(vertex("3", "[2/2] RUN make", started=101.0, completed=103.0), 0.0)
+    assert state_of(made, "a").seconds == 3.0

@@ -6,7 +6,7 @@ An event costs the same however many images there are; a snapshot works out agai
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bakegen.build.amounts import Amounts
@@ -155,6 +155,10 @@ class Tracker:
         if image.settled is not None:
             return
         step = image.steps.get(vertex.name) or image.steps.setdefault(vertex.name, Step(title))
+        if (
+            self.started is not None and vertex.started is not None
+        ):  # another build may have begun a shared step earlier
+            vertex = replace(vertex, started=max(vertex.started, self.started))
         step.fold(vertex, now)
         image.cancelled = image.cancelled or vertex.cancelled
 
