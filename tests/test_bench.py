@@ -64,6 +64,7 @@ def test_a_choice_for_every_scenario(tmp_path: Path) -> None:
     assert found["one-source"].edit == Append("app/main.py", "# bakegen bench {mark}")
     assert found["one-source"].text == "a line more in app/main.py, which asr copies"
     assert found["light-requirement"].text == "first==2.0.2 more in vad.txt, a set of vad alone"
+    assert [name for name, choice in found.items() if choice.spares] == ["one-source", "light-requirement"]
     assert found["common-requirement"].text == "first==2.0.2 more in base.txt, on which 5 of 5 images stand"
     assert (found["base-bump"].base, found["base-bump"].edit) == ("b", None)
     assert found["torch-bump"].rounds == 2
@@ -347,6 +348,11 @@ def test_what_a_side_of_the_bench_may_not_have_lost() -> None:
     assert not _doubt(cold, ours, ran, {"/var/cache/apt": 5})
     assert _doubt(unchanged, ours, ran, {"/var/cache/apt": 5}).startswith("2 RUN steps ran")
     assert not _doubt(unchanged, replace_name(ours), ran, {}), "a script may run what it wants"
+    light = Choice("light-requirement", "", spares=True)
+    assert not _doubt(light, ours, ran, {"/var/cache/apt": 5}), "one step came from the cache"
+    none, held = dict.fromkeys(ran, False), {"/var/cache/apt": 5, "/cached": 5}
+    assert "no RUN step came from the cache" in _doubt(light, ours, none, held)
+    assert not _doubt(replace(light, spares=False), ours, none, held)
 
 
 def replace_name(side: Ours) -> Ours:

@@ -259,6 +259,8 @@ def _doubt(choice: Choice, side: Side, ran: Mapping[str, bool], held: Mapping[st
     again = len(ran) - sum(ran.values())
     if choice.scenario == "unchanged" and again:
         return f"{again} RUN steps ran although nothing had changed: the engine had dropped them"
+    if choice.spares and again and again == len(ran):
+        return "no RUN step came from the cache although one image alone was edited: the engine had dropped them"
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bakegen import graph
@@ -76,7 +76,13 @@ def _one_source(ground: Ground) -> Choice:
     users = Counter(path for image in ground.images for path in set(_source_files(image, ground.tree)))
     order = {name: number for number, name in enumerate(ground.names)}
     image, path = min(found, key=lambda at: (not at[1].endswith(".py"), users[at[1]], order[at[0].name], at[1]))
-    return Choice("one-source", f"a line more in {path}, which {image.name} copies", Append(path, _MARK))
+    what = f"a line more in {path}, which {image.name} copies"
+    return Choice("one-source", what, Append(path, _MARK), spares=_spares(ground, image.name))
+
+
+def _spares(ground: Ground, name: str) -> bool:
+    """Return whether an edit of a leaf leaves images alone that have RUN steps."""
+    return any(image.runs for image in ground.images if image.name != name)
 
 
 def _source_files(image: PlannedImage, tree: Tree) -> Iterator[str]:
@@ -99,7 +105,8 @@ def _light(ground: Ground) -> Choice:
     if not found:
         return Choice("light-requirement", "", why_not="no leaf image has a requirement file of its own")
     _, path, name = min(found)
-    return _requirement("light-requirement", ground, path, f"{path}, a set of {name} alone")
+    choice = _requirement("light-requirement", ground, path, f"{path}, a set of {name} alone")
+    return replace(choice, spares=_spares(ground, name))
 
 
 def _common(ground: Ground) -> Choice:
