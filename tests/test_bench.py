@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -390,8 +391,50 @@ class DroppingRoom(Room):
         """Take the side's word down."""
         self.dropped += [reference.split("/")[1] for reference in references if reference.endswith(":latest")]
 
-    def prune(self, ids: object) -> None:
+    def prune(self, ids: Iterable[str]) -> None:
         """Drop nothing."""
+
+
+class ForgetfulRoom(DroppingRoom):
+    """An engine that is asked while it measures for somebody else, just before each build: it lists nothing then."""
+
+    def __init__(self) -> None:
+        """Begin with nothing pruned."""
+        super().__init__()
+        self.measures, self.pruned = False, set[str]()
+
+    def records(self) -> list[Record]:
+        """Return what there is, or nothing once."""
+        found = [] if self.measures else super().records()
+        self.measures = False
+        return found
+
+    def prune(self, ids: Iterable[str]) -> None:
+        """Keep what was to go."""
+        self.pruned.update(ids)
+
+
+def test_only_what_a_build_has_made_is_dropped_even_if_the_engine_left_out_the_rest() -> None:
+    room = ForgetfulRoom()
+
+    class Adding(LosingSide):
+        def build(self, state: State, scenario: str, number: int) -> Output:
+            word = word_of(state.bases["b"])
+            room.kept[word].append({"ID": f"{word}-new{self.built}", "Description": f"RUN {word}", "Parents": None})
+            return super().build(state, scenario, number)
+
+    choices = (Choice("cold", ""), Choice("one-source", ""))
+    todo = Bench(room, [Adding("bakegen", room, set())], choices, {"b": "b:1"}, 1, lambda _: None)
+    before = todo._timed
+
+    def timed(number: int, choice: Choice, side: Side) -> Sample:
+        room.measures = choice.scenario == "one-source"
+        return before(number, choice, side)
+
+    with patch.object(Bench, "_timed", lambda _, *words: timed(*words)):
+        todo.run()
+    (only,) = (found for found in room.pruned if "new" in found)
+    assert room.pruned == {only}, "the records of the cold build stay"
 
 
 class LosingSide:

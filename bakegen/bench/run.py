@@ -41,6 +41,7 @@ class Bench:
     _dirty: set[str] = field(default_factory=set)
     _known: set[Key] = field(default_factory=set)
     _took: dict[Key, float] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Run all rounds; Ctrl-C ends them early and leaves what was measured."""
@@ -147,18 +148,19 @@ class Bench:
 
     def _introduce(self, choice: Choice, side: Side) -> Output:
         """Build with the edit and again without it, so that a side's caches know the edit's wheel; keep nothing else."""
-        before = self.room.records()
+        self._records()
+        known = frozenset(self._seen)
         with applied(side.root, choice.edit, 1, self.room.word()):
             output = self._build(side, "prepare", 0)
         if not output.error:
             output = self._build(side, "prepare", 0)
-        self._drop(before, self.room.records(), self._states[side.name])
+        self._drop(known, self._records(), self._states[side.name])
         self.room.drop_images(dangling=True)
         return output
 
     def _ids(self, state: State) -> frozenset[str]:
         """Return the ids of a state's records in the build cache."""
-        return frozenset(descendants(self.room.records(), _words(state)))
+        return frozenset(descendants(self._records(), _words(state)))
 
     def _gone(self, side: Side) -> str:
         """Return what the engine has dropped of a side's state since it was last looked at; "" for nothing.
@@ -189,14 +191,15 @@ class Bench:
         bumped = None
         if choice.base:
             bumped = State(state.word, {**state.bases, choice.base: self._base(choice.base)})
-        before = self.room.records()
+        before = self._records()
+        known = frozenset(self._seen)
         output = self._build(side, choice.scenario, number, bumped)
         if choice.edit:
             self._dirty.add(side.name)
-        after = self.room.records()
+        after = self._records()
         gone = self._gone(side)
         if choice.scenario != "cold":
-            self._drop(before, after, bumped or state)
+            self._drop(known, after, bumped or state)
         if bumped:
             self.room.drop_tags([bumped.bases[choice.base]])
         self.room.drop_images(dangling=True)
@@ -210,9 +213,20 @@ class Bench:
             return replace(sample, doubt=f"the engine dropped {gone} while this was built")
         return replace(sample, doubt=_doubt(choice, side, ran, held))
 
-    def _drop(self, before: Sequence[Record], after: Sequence[Record], state: State) -> None:
-        """Drop the layers of one build from the cache, so that ten rounds take no more disk than one; keep its mounts."""
-        known = {record["ID"] for record in before}
+    def _records(self) -> list[Record]:
+        """Return the records of the build cache, and remember that they were there.
+
+        One answer may lack some: BuildKit leaves out what it measures for somebody else, be it for one who is gone.
+        """
+        found = self.room.records()
+        self._seen.update(str(record["ID"]) for record in found)
+        return found
+
+    def _drop(self, known: frozenset[str], after: Sequence[Record], state: State) -> None:
+        """Drop the layers of one build from the cache, so that ten rounds take no more disk than one; keep its mounts.
+
+        ``known`` are the ids that had been seen before it.
+        """
         mounts = {record["ID"] for record in after if record.get("Type") == "exec.cachemount"}
         self.room.prune(descendants(after, _words(state)) - known - mounts)
 
