@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from unittest.mock import patch
 
@@ -420,7 +421,9 @@ def test_only_what_a_build_has_made_is_dropped_even_if_the_engine_left_out_the_r
     class Adding(LosingSide):
         def build(self, state: State, scenario: str, number: int) -> Output:
             word = word_of(state.bases["b"])
-            room.kept[word].append({"ID": f"{word}-new{self.built}", "Description": f"RUN {word}", "Parents": None})
+            made = {"Description": f"RUN {word}", "Parents": None, "CreatedAt": f"{datetime.now(UTC)} UTC"}
+            old = {**made, "CreatedAt": "2026-01-01 00:00:00.5 +0000 UTC"}
+            room.kept[word] += [{**made, "ID": f"{word}-new{self.built}"}, {**old, "ID": f"{word}-late{self.built}"}]
             return super().build(state, scenario, number)
 
     choices = (Choice("cold", ""), Choice("one-source", ""))
@@ -434,7 +437,7 @@ def test_only_what_a_build_has_made_is_dropped_even_if_the_engine_left_out_the_r
     with patch.object(Bench, "_timed", lambda _, *words: timed(*words)):
         todo.run()
     (only,) = (found for found in room.pruned if "new" in found)
-    assert room.pruned == {only}, "the records of the cold build stay"
+    assert room.pruned == {only}, "what was there before stays, also if it is listed late"
 
 
 class LosingSide:

@@ -11,6 +11,7 @@ from bakegen.bench.edits import applied
 from bakegen.bench.model import BASELINES, OURS, Choice, Sample
 from bakegen.bench.room import Record, Room, descendants, word_of
 from bakegen.bench.sides import Output, Side, State, failed
+from bakegen.engine.du import when
 from bakegen.errors import Cancelled, EngineError, FilesError, ManifestError
 
 Key = tuple[str, str]
@@ -149,12 +150,12 @@ class Bench:
     def _introduce(self, choice: Choice, side: Side) -> Output:
         """Build with the edit and again without it, so that a side's caches know the edit's wheel; keep nothing else."""
         self._records()
-        known = frozenset(self._seen)
+        known, since = frozenset(self._seen), time.time()
         with applied(side.root, choice.edit, 1, self.room.word()):
             output = self._build(side, "prepare", 0)
         if not output.error:
             output = self._build(side, "prepare", 0)
-        self._drop(known, self._records(), self._states[side.name])
+        self._drop(known, since, self._records(), self._states[side.name])
         self.room.drop_images(dangling=True)
         return output
 
@@ -192,14 +193,14 @@ class Bench:
         if choice.base:
             bumped = State(state.word, {**state.bases, choice.base: self._base(choice.base)})
         before = self._records()
-        known = frozenset(self._seen)
+        known, since = frozenset(self._seen), time.time()
         output = self._build(side, choice.scenario, number, bumped)
         if choice.edit:
             self._dirty.add(side.name)
         after = self._records()
         gone = self._gone(side)
         if choice.scenario != "cold":
-            self._drop(known, after, bumped or state)
+            self._drop(known, since, after, bumped or state)
         if bumped:
             self.room.drop_tags([bumped.bases[choice.base]])
         self.room.drop_images(dangling=True)
@@ -222,13 +223,15 @@ class Bench:
         self._seen.update(str(record["ID"]) for record in found)
         return found
 
-    def _drop(self, known: frozenset[str], after: Sequence[Record], state: State) -> None:
+    def _drop(self, known: frozenset[str], since: float, after: Sequence[Record], state: State) -> None:
         """Drop the layers of one build from the cache, so that ten rounds take no more disk than one; keep its mounts.
 
-        ``known`` are the ids that had been seen before it.
+        That is what is not among the ``known`` ids, which had been listed before the build, and was made ``since`` it began:
+        a layer of gigabytes may be listed for the first time minutes after it was made.
         """
         mounts = {record["ID"] for record in after if record.get("Type") == "exec.cachemount"}
-        self.room.prune(descendants(after, _words(state)) - known - mounts)
+        made = {record["ID"] for record in after if (when(record.get("CreatedAt"), 0.0) or 0.0) >= since}
+        self.room.prune((descendants(after, _words(state)) & made) - known - mounts)
 
     def _renew(self, side: Side) -> None:
         """Give a side bases and a cache namespace that nothing was built on, and drop what it had before."""

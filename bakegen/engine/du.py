@@ -135,7 +135,7 @@ def parse_du(output: bytes, now: float) -> tuple[Record, ...]:
         except ValueError:
             continue
         if isinstance(row, dict) and row.get("ID"):
-            found.append(_record(row, size=bytes_of(row.get("Size")), last_used=_when(row.get("LastUsedAt"), now)))
+            found.append(_record(row, size=bytes_of(row.get("Size")), last_used=when(row.get("LastUsedAt"), now)))
     return tuple(found)
 
 
@@ -146,7 +146,7 @@ def parse_df(body: bytes) -> dict[str, Record]:
     except (ValueError, AttributeError):
         return {}
     return {
-        str(row["ID"]): _record(row, size=int(row.get("Size") or 0), last_used=_when(row.get("LastUsedAt"), 0.0))
+        str(row["ID"]): _record(row, size=int(row.get("Size") or 0), last_used=when(row.get("LastUsedAt"), 0.0))
         for row in rows
     }
 
@@ -190,7 +190,7 @@ def _record(row: Mapping[str, Any], *, size: int, last_used: float | None) -> Re
         description=str(row.get("Description") or ""),
         size=size,
         last_used=last_used,
-        created=_when(row.get("CreatedAt"), 0.0),
+        created=when(row.get("CreatedAt"), 0.0),
         shared=bool(row.get("Shared")),
         reclaimable=bool(row.get("Reclaimable", True)),
     )
@@ -207,7 +207,7 @@ def bytes_of(text: object) -> int:
     return round(float(found[1]) * float((1024 if found[3] else 1000) ** power))
 
 
-def _when(text: object, now: float) -> float | None:
+def when(text: object, now: float) -> float | None:
     """Return a time in seconds since the epoch: a date as Go or JSON prints it, or "2 hours ago" as seen from ``now``."""
     words = str(text or "")
     if words.startswith("Less than a second"):
