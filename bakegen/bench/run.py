@@ -11,11 +11,13 @@ from bakegen.bench.edits import applied
 from bakegen.bench.model import BASELINES, OURS, Choice, Sample
 from bakegen.bench.room import Record, Room, descendants, word_of
 from bakegen.bench.sides import Output, Side, State, failed
-from bakegen.engine.du import when
+from bakegen.engine.du import bytes_of, when
 from bakegen.errors import Cancelled, EngineError, FilesError, ManifestError
 
 Key = tuple[str, str]
 TRIES = 2  # of a build that does not count, because the engine took something away meanwhile
+_MUCH = 1_000_000_000  # bytes from which on a prune is worth its risk; the rest goes when the side does
+_SETTLED = 40.0  # seconds in which BuildKit has measured what a build left, 5 GB in small files among it
 _PAUSE = 2.0  # seconds until a record that is not listed is looked for again
 
 
@@ -227,11 +229,15 @@ class Bench:
         """Drop the layers of one build from the cache, so that ten rounds take no more disk than one; keep its mounts.
 
         That is what is not among the ``known`` ids, which had been listed before the build, and was made ``since`` it began:
-        a layer of gigabytes may be listed for the first time minutes after it was made.
+        a layer of gigabytes may be listed for the first time minutes after it was made. Little is not worth a prune: one
+        that runs while BuildKit measures layers for somebody makes it forget those too, whatever its filter says.
         """
         mounts = {record["ID"] for record in after if record.get("Type") == "exec.cachemount"}
         made = {record["ID"] for record in after if (when(record.get("CreatedAt"), 0.0) or 0.0) >= since}
-        self.room.prune((descendants(after, _words(state)) & made) - known - mounts)
+        gone = (descendants(after, _words(state)) & made) - known - mounts
+        if sum(bytes_of(record.get("Size")) for record in after if record["ID"] in gone) >= _MUCH:
+            time.sleep(_SETTLED)
+            self.room.prune(gone)
 
     def _renew(self, side: Side) -> None:
         """Give a side bases and a cache namespace that nothing was built on, and drop what it had before."""
