@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .layout import Layout
 
-CACHE_LIMIT = 60_000_000_000  # bytes of images and build cache: a side of the reference bench needs more than 40 GB
+CACHE_LIMIT = 40_000_000_000  # bytes of images and build cache: a few sets of torch and CUDA wheels
 DISK_RESERVE = 8_000_000_000  # bytes that stay free on the disk
 PATIENCE = 20  # looks, 0.05 s apart
 PASSED_ON = {"HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
