@@ -111,10 +111,8 @@ def building(scratch: Path, engine: lab.Engine, rounds: int) -> None:
     if base:  # FROM is unpinned here, so that both build on the same stand-in without any override
         say(f"(base: {base})")
     ours = Command("bakegen build, 15 light images, cached", (*BAKEGEN, "build"), root, env)
-    apart = {
-        **env,
-        "REGISTRY": "example.org/raw",
-    }  # other tags: the next build of ours finds its images as it left them
+    # under other tags, so that the next build of ours finds its images as it left them
+    apart = {**env, "REGISTRY": "example.org/raw"}
     raw = Command(
         "docker buildx bake, the same file", (str(engine.docker), "buildx", "bake", "--progress=plain"), root, apart
     )

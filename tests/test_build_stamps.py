@@ -9,30 +9,17 @@ from typing import Any
 
 import pytest
 
-from bakegen.build.model import BuildRequest, Stamp
-from bakegen.build.options import Options, request
+from bakegen.build.model import Stamp
+from bakegen.build.options import Options
 from bakegen.build.stamps import stamped
 from bakegen.project import load
 from tests.support import write_project
-
-MANIFEST = f"""\
-version: 1
-family: stamps
-registry: example.org/x
-bases: {{python: "python:3.11-slim@sha256:{"a" * 64}"}}
-images:
-  parent: {{from: python, pip: r.txt}}
-  child: {{from: parent, copy: c.txt}}
-"""
+from tests.test_build_options import MANIFEST, ask
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_project(tmp_path, MANIFEST, {"r.txt": "six\n", "c.txt": ""})
-
-
-def ask(root: Path, *names: str, **words: Any) -> BuildRequest:  # noqa: ANN401 - the fields of Options
-    return request(load(root / "bakegen.yaml").plan(), names, root, Options(**words), epoch="7")
 
 
 def stamps(root: Path, **words: Any) -> Mapping[str, Stamp]:  # noqa: ANN401 - the fields of Options, and env

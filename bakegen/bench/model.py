@@ -49,7 +49,8 @@ class Choice:
     """What a scenario does to this family. ``why_not`` says why it does not apply; then nothing else counts.
 
     ``base`` is the base that changes. ``new_wheel`` is whether the edit brings a wheel that caches cannot hold yet, but
-    should when the round begins; ``spares`` whether it leaves images alone that have RUN steps. ``rounds`` is how many rounds there is something new for; None: any number.
+    should when the round begins; ``spares`` whether it leaves images alone that have RUN steps. ``rounds`` is how many
+    rounds there is something new for; None: any number.
     """
 
     scenario: str

@@ -44,7 +44,6 @@ class Bench:
     _dirty: set[str] = field(default_factory=set)
     _known: set[Key] = field(default_factory=set)
     _took: dict[Key, float] = field(default_factory=dict)
-    _seen: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Run all rounds; Ctrl-C ends them early and leaves what was measured."""
@@ -151,19 +150,18 @@ class Bench:
 
     def _introduce(self, choice: Choice, side: Side) -> Output:
         """Build with the edit and again without it, so that a side's caches know the edit's wheel; keep nothing else."""
-        self._records()
-        known, since = frozenset(self._seen), time.time()
+        before, since = self.room.records(), time.time()
         with applied(side.root, choice.edit, 1, self.room.word()):
             output = self._build(side, "prepare", 0)
         if not output.error:
             output = self._build(side, "prepare", 0)
-        self._drop(known, since, self._records(), self._states[side.name])
+        self._drop(before, since, self.room.records(), self._states[side.name])
         self.room.drop_images(dangling=True)
         return output
 
     def _ids(self, state: State) -> frozenset[str]:
         """Return the ids of a state's records in the build cache."""
-        return frozenset(descendants(self._records(), _words(state)))
+        return frozenset(descendants(self.room.records(), _words(state)))
 
     def _gone(self, side: Side) -> str:
         """Return what the engine has dropped of a side's state since it was last looked at; "" for nothing.
@@ -194,15 +192,14 @@ class Bench:
         bumped = None
         if choice.base:
             bumped = State(state.word, {**state.bases, choice.base: self._base(choice.base)})
-        before = self._records()
-        known, since = frozenset(self._seen), time.time()
+        before, since = self.room.records(), time.time()
         output = self._build(side, choice.scenario, number, bumped)
         if choice.edit:
             self._dirty.add(side.name)
-        after = self._records()
+        after = self.room.records()
         gone = self._gone(side)
         if choice.scenario != "cold":
-            self._drop(known, since, after, bumped or state)
+            self._drop(before, since, after, bumped or state)
         if bumped:
             self.room.drop_tags([bumped.bases[choice.base]])
         self.room.drop_images(dangling=True)
@@ -216,22 +213,14 @@ class Bench:
             return replace(sample, doubt=f"the engine dropped {gone} while this was built")
         return replace(sample, doubt=_doubt(choice, side, ran, held))
 
-    def _records(self) -> list[Record]:
-        """Return the records of the build cache, and remember that they were there.
-
-        One answer may lack some: BuildKit leaves out what it measures for somebody else, be it for one who is gone.
-        """
-        found = self.room.records()
-        self._seen.update(str(record["ID"]) for record in found)
-        return found
-
-    def _drop(self, known: frozenset[str], since: float, after: Sequence[Record], state: State) -> None:
+    def _drop(self, before: Sequence[Record], since: float, after: Sequence[Record], state: State) -> None:
         """Drop the layers of one build from the cache, so that ten rounds take no more disk than one; keep its mounts.
 
-        That is what is not among the ``known`` ids, which had been listed before the build, and was made ``since`` it began:
-        a layer of gigabytes may be listed for the first time minutes after it was made. Little is not worth a prune: one
-        that runs while BuildKit measures layers for somebody makes it forget those too, whatever its filter says.
+        That is what was not listed ``before`` the build, and was made ``since`` it began: a layer of gigabytes may be listed
+        for the first time minutes after it was made. Little is not worth a prune: one that runs while BuildKit measures
+        layers for somebody makes it forget those too, whatever its filter says.
         """
+        known = {record["ID"] for record in before}
         mounts = {record["ID"] for record in after if record.get("Type") == "exec.cachemount"}
         made = {record["ID"] for record in after if (when(record.get("CreatedAt"), 0.0) or 0.0) >= since}
         gone = (descendants(after, _words(state)) & made) - known - mounts
