@@ -13,6 +13,7 @@ import pytest
 
 from bakegen.engine.client import docker_command
 from bakegen.engine.du import cache_mounts, records
+from bakegen.engine.info import inspect_builder
 from tests import lab
 from tests.support import bakegen, write_project
 from tests.test_zero_downloads import BASIS, MANIFEST, Index, index, wheels
@@ -84,6 +85,7 @@ def test_prune_removes_the_familys_own_and_nothing_else(tmp_path: Path, engine: 
     assert len(ids(name) - theirs) == 2
     done = bakegen("cache", "prune", "--all", cwd=mine)
     assert done.returncode == 0, done.stderr
+    assert ("may forget layers" in done.stderr) == inspect_builder(docker_command()).containerd_store
     assert ids(name) == theirs
     listed = json.loads(bakegen("cache", "ls", "--json", cwd=mine).stdout)
     assert [entry["present"] for entry in listed] == [False] * 3

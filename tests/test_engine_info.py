@@ -99,13 +99,13 @@ def test_builder_of_an_engine_with_containerds_store() -> None:
             GcRule("", "", "24.21GiB", "188.1GiB", "47.5GiB"),
         ),
     )
-    assert builder.holds_zstd
+    assert builder.containerd_store
 
 
 def test_builders_that_hold_no_zstd() -> None:
     graph_driver = INSPECT.replace("worker.snapshotter", "worker.other")
-    assert not parse_inspect(graph_driver).holds_zstd
-    assert not parse_inspect(INSPECT.replace("Driver:        docker", "Driver:   docker-container")).holds_zstd
+    assert not parse_inspect(graph_driver).containerd_store
+    assert not parse_inspect(INSPECT.replace("Driver:        docker", "Driver:   docker-container")).containerd_store
 
 
 def test_builder_without_an_engine() -> None:

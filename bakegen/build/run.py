@@ -81,7 +81,7 @@ def build(  # noqa: PLR0913 - all but the request can be left out
         files = (*request.files, *extra)
         watch = Watch(_tracker(request, lineage, exported, world.clock()), directory)
         before = parse_exports(directory.earlier("result.json", "exports"))
-        unpacks = found is not None and found.holds_zstd
+        unpacks = found is not None and found.containerd_store
         tags = (tagged or start_tagged(docker)).result() if before and unpacks else {}
         there = unchanged(before, request.stamps, tags)
         whole = [name for name in there if request.stamps[name].whole] if needs_builder(request) else []

@@ -33,7 +33,7 @@ def outputs_of(request: BuildRequest, definition: Definition, builder: Builder |
     """
     if request.output == "none":
         return dict.fromkeys(request.targets, CACHE_ONLY)
-    if builder is None or not needs_builder(request) or request.compression != "auto" or not builder.holds_zstd:
+    if builder is None or not needs_builder(request) or request.compression != "auto" or not builder.containerd_store:
         return {}
     kind = "docker" if request.output == "load" else "image"
     free = (target for target in request.targets if not definition.get(target, {}).get("output"))

@@ -17,12 +17,16 @@ from bakegen.project import Project
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The mounts of a family, and what one engine has of them."""
+    """The mounts of a family, and what one engine has of them.
+
+    With ``forgets``, a prune on it can make it forget layers that it does not remove (engine/prune.py).
+    """
 
     plan: Plan
     platform: str
     mounts: tuple[FamilyMount, ...]
     records: tuple[CacheMountUsage, ...]
+    forgets: bool = False
 
     @property
     def held(self) -> tuple[Held, ...]:
@@ -34,9 +38,10 @@ def scope(project: Project, docker_cmd: Sequence[str], builder: str | None = Non
     """Return a family's mounts on the engine of a builder; takes about a second. Raises EngineError and ManifestError."""
     plan = project.plan()
     mounts_of = _dockerfiles(project, plan)
-    platform = next(iter(inspect_builder(docker_cmd, builder).platforms), "linux/amd64")
+    found = inspect_builder(docker_cmd, builder)
+    platform = next(iter(found.platforms), "linux/amd64")
     records = cache_mounts(docker_cmd, builder)
-    return Scope(plan, platform, family_mounts(plan.images, mounts_of, platform), records)
+    return Scope(plan, platform, family_mounts(plan.images, mounts_of, platform), records, found.containerd_store)
 
 
 def _dockerfiles(project: Project, plan: Plan) -> dict[str, str]:

@@ -110,7 +110,7 @@ def prune_mounts(  # noqa: PLR0913, PLR0917 - the options of a verb
 
     from bakegen.caches.choose import Choice, check, to_prune
     from bakegen.caches.remove import remove
-    from bakegen.cli.cache_view import pruned
+    from bakegen.cli.cache_view import FORGETS, pruned
     from bakegen.engine.client import docker_command
 
     choice = Choice(ids, images, unused, everything)
@@ -120,6 +120,8 @@ def prune_mounts(  # noqa: PLR0913, PLR0917 - the options of a verb
     going = to_prune(scope.held, choice, time.time())
     stayed = () if dry_run else remove(docker_command(), going, builder)
     pruned(going, stayed, dry_run=dry_run, as_json=as_json)
+    if going and scope.forgets:
+        click.echo(FORGETS, err=True)
 
 
 @verb.command("export", short_help="Write the contents of mounts to an archive.")

@@ -13,6 +13,9 @@ from bakegen.build.amounts import size
 from bakegen.caches.family import Held
 from bakegen.cli.common import columns, plural, to_json
 
+FORGETS = """\
+at a prune, this engine may forget layers that stay: the next build then runs
+their steps again, from the mounts that are left (docs/caches.md says when)"""
 _WIDTH = 80
 _LINE = 60  # columns of what is shown in place
 _BLINK = 0.2  # seconds between two looks on a terminal

@@ -52,8 +52,8 @@ class Builder:
     error: str = ""
 
     @property
-    def holds_zstd(self) -> bool:
-        """Return whether built images land in an image store that takes zstd layers: dockerd with containerd's store."""
+    def containerd_store(self) -> bool:
+        """Return whether built images land in dockerd with containerd's image store: one that takes zstd layers."""
         return self.driver == "docker" and bool(self.snapshotter)
 
 

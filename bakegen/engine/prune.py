@@ -2,6 +2,13 @@
 
 `docker buildx prune --filter id=X` asks BuildKit for records whose id matches the *pattern* X (toBuildkitPruneInfo in
 https://github.com/docker/buildx/blob/master/commands/prune.go writes ``id~=X``), so ids are anchored here. Without ``--all`` it would skip what shares a parent with an image.
+
+A prune that removes anything can make BuildKit forget steps that it does not remove. Afterwards it looks whether the
+results of all steps are still there, in a context that has ended by then (control/control.go, Prune, as of v0.25), and takes
+an error for "no". It asks the content store, and so gets an error, for each layer of a base image that was unpacked in the
+engine's image store before BuildKit first needed it (cache/refs.go, isLazy and unlazy). So the next build runs every step on
+such a base again, in every project on that engine; cache mounts keep what they hold. Seen with Docker 28.5 and containerd's
+image store, where a mere `docker pull` of the base is enough.
 """
 
 from __future__ import annotations
