@@ -421,12 +421,7 @@ def test_only_what_a_build_has_made_is_dropped_even_if_the_engine_left_out_the_r
     class Adding(LosingSide):
         def build(self, state: State, scenario: str, number: int) -> Output:
             word = word_of(state.bases["b"])
-            made = {
-                "Description": f"RUN {word}",
-                "Parents": None,
-                "CreatedAt": f"{datetime.now(UTC)} UTC",
-                "Size": "2GB",
-            }
+            made = {"Description": f"RUN {word}", "Parents": None, "CreatedAt": f"{datetime.now(UTC)} UTC"}
             old = {**made, "CreatedAt": "2026-01-01 00:00:00.5 +0000 UTC"}
             room.kept[word] += [{**made, "ID": f"{word}-new{self.built}"}, {**old, "ID": f"{word}-late{self.built}"}]
             return super().build(state, scenario, number)
@@ -439,7 +434,7 @@ def test_only_what_a_build_has_made_is_dropped_even_if_the_engine_left_out_the_r
         room.measures = choice.scenario == "one-source"
         return before(number, choice, side)
 
-    with patch.object(Bench, "_timed", lambda _, *words: timed(*words)), patch("bakegen.bench.run.time.sleep"):
+    with patch.object(Bench, "_timed", lambda _, *words: timed(*words)):
         todo.run()
     (only,) = (found for found in room.pruned if "new" in found)
     assert room.pruned == {only}, "what was there before stays, also if it is listed late"

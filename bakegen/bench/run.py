@@ -218,7 +218,7 @@ class Bench:
         """Drop the layers of one build from the cache, so that ten rounds take no more disk than one; keep its mounts.
 
         That is what was not listed ``before`` the build, and was made ``since`` it began: a layer of gigabytes may be listed
-        for the first time minutes after it was made. A build without the edit has to follow, for the reason in engine/prune.py.
+        for the first time minutes after it was made. A build without the edit has to follow: engine/prune.py says why.
         """
         known = {record["ID"] for record in before}
         mounts = {record["ID"] for record in after if record.get("Type") == "exec.cachemount"}
